@@ -234,8 +234,31 @@ def test_a_cohort_is_that_of_the_command(covcat_in: Callable[..., dict], tmp_pat
     assert len(table) == said["chosen"] > 0
     assert {**table.attrs["counts"], "path": None} == said
     assert (tmp_path / "list.txt").read_text().splitlines() == list(table["file"])
-    with pytest.raises(UsageError, match="unknown use `profit`"):
+    with pytest.raises(UsageError, match="`profit`: expected commercial"):
         covcat.select(license_allows=["profit"], data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "options"),
+    [
+        ({"finding": "pneumonia"}, ["--finding", "pneumonia"]),
+        ({"covid": ["yes", "no"]}, ["--covid", "yes", "--covid", "no"]),
+        ({"view": "PA"}, ["--view", "PA"]),
+        ({"modality": ("ct", "xray")}, ["--modality", "ct", "--modality", "xray"]),
+        ({"sex": "F"}, ["--sex", "F"]),
+        ({"age": "40-"}, ["--age", "40-"]),
+        ({"license_allows": "commercial"}, ["--license-allows", "commercial"]),
+        ({"where": "age > 40", "view": "PA"}, ["--where", "age > 40", "--view", "PA"]),
+    ],
+)
+def test_filters_of_counts_and_select_are_those_of_the_command(
+    covcat_in: Callable[..., dict], tmp_path: Path, asked: dict, options: list[str]
+) -> None:
+    table = covcat.counts("sample", by=["finding"], **asked, data_dir=tmp_path)
+    said = covcat_in("counts", "sample", "--by", "finding", *options)["counts"]
+    assert table["rows"].tolist() == [row["rows"] for row in said] != []
+    chosen = covcat.select("sample", **asked, data_dir=tmp_path)
+    assert {**chosen.attrs["counts"], "path": None} == covcat_in("select", "sample", *options)
 
 
 @pytest.fixture

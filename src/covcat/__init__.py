@@ -17,15 +17,16 @@ if TYPE_CHECKING:  # every command imports this first, and cannot hear a signal 
     from collections.abc import Callable, Iterable, Sequence
     from os import PathLike
     from pathlib import Path
-    from typing import Literal
+    from typing import Any, Literal
 
     from pandas import DataFrame
 
-    from covcat.catalog.columns import Record
     from covcat.catalog.entries import Release, Resource
     from covcat.catalog.load import Catalog
+    from covcat.imaging.cohort import IndexedRelease
     from covcat.imaging.cohort_record import Form
     from covcat.imaging.counts import Of
+    from covcat.imaging.elsewhere import Others
     from covcat.imaging.opening import Index
     from covcat.imaging.query import Question
     from covcat.progress import Progress
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # every command imports this first, and cannot hear a signal 
     from covcat.store.verify import Checked
 
     Folder = str | PathLike[str]
-    Use = Literal["commercial", "derivatives", "redistribution"]
     Words = str | Iterable[str]
 
 __all__ = [
@@ -207,20 +207,19 @@ def images(
     """
     from dataclasses import replace
 
+    from covcat.catalog.columns import NAMES
     from covcat.imaging import index, query
-    from covcat.progress import Silent
+    from covcat.imaging.frame import table_of
 
-    words = {"finding": finding, "covid": covid, "view": view, "modality": modality, "sex": sex}
-    words["license_allows"] = license_allows
-    asked = {key: (one,) if isinstance(one, str) else tuple(one) for key, one in words.items()}
-    question = query.read_question(**asked, age=age, where=where, one_per=one_per)
+    words = _words(finding, covid, view, modality, sex, license_allows)
+    question = query.read_question(**words, age=age, where=where, one_per=one_per)
     known, store = catalog or load_catalog(), _store(data_dir)
     here = index.here(known, store, names)
     question = replace(question, with_files_only=with_files_only)
     if found:
         return _found_elsewhere(here, question, known, store)
-    indexes = [index.index_of(resource, release, store, Silent()) for resource, release in here]
-    return _table_of([*query.ask(indexes, question)], store)
+    indexes = [_index_of(*one, store) for one in here]
+    return table_of([*query.ask(indexes, question)], store, NAMES)
 
 
 def counts(
@@ -228,6 +227,13 @@ def counts(
     by: "Sequence[str]" = ("finding",),
     of: "Of" = "rows",
     level: int | None = None,
+    finding: "Words" = (),
+    covid: "Words" = (),
+    view: "Words" = (),
+    modality: "Words" = (),
+    sex: "Words" = (),
+    age: str | None = None,
+    license_allows: "Words" = (),
     data_dir: "Folder | None" = None,
     where: str | None = None,
     catalog: "Catalog | None" = None,
@@ -235,35 +241,46 @@ def counts(
     """Count images, rows of labels or patients of releases that are here, by columns.
 
     A record with several findings counts for each of them; by `finding_path` for each level of
-    their paths, or with `level` for that one alone.
+    their paths, or with `level` for that one alone. Filters are those of `images`.
 
     Raises:
         covcat.errors.NotFoundError: a release is not here.
-        covcat.errors.UsageError: there is no such column, or `where` cannot be asked.
+        covcat.errors.UsageError: there is no such column or word, or `where` cannot be asked.
     """
+    from dataclasses import replace
+
     from covcat.catalog.columns import NAMES
     from covcat.errors import UsageError
     from covcat.imaging import index
     from covcat.imaging.counts import UNITS, count_groups
-    from covcat.imaging.query import Question
-    from covcat.progress import Silent
+    from covcat.imaging.frame import frame
+    from covcat.imaging.query import read_question
 
-    for what, words, expected in (("column", by, NAMES), ("unit", (of,), UNITS)):
-        if wrong := [one for one in words if one not in expected]:
+    words = _words(finding, covid, view, modality, sex, license_allows)
+    question = read_question(**words, age=age, where=where)
+    for what, given, expected in (("column", by, NAMES), ("unit", (of,), UNITS)):
+        if wrong := [one for one in given if one not in expected]:
             raise UsageError(f"unknown {what} `{wrong[0]}`: expected {', '.join(expected)}")
     known, store = catalog or load_catalog(), _store(data_dir)
     here = index.here(known, store, names)
-    indexes = [index.index_of(one, release, store, Silent()) for one, release in here]
-    question = Question(where=where, with_files_only=False)
+    indexes = [_index_of(*one, store) for one in here]
+    question = replace(question, with_files_only=False)
     groups = count_groups(indexes, by, of, question, level).groups
-    return _frame([{**dict(zip(by, key, strict=True)), of: count} for key, count in groups], by, of)
+    return frame([{**dict(zip(by, key, strict=True)), of: count} for key, count in groups], by, of)
 
 
 def select(
     *names: str,
-    license_allows: "Iterable[Use]" = (),
+    finding: "Words" = (),
+    covid: "Words" = (),
+    view: "Words" = (),
+    modality: "Words" = (),
+    sex: "Words" = (),
+    age: str | None = None,
+    license_allows: "Words" = (),
     allow_unknown_license: bool = False,
     one_per: "Literal['patient', 'subject', 'picture'] | None" = None,
+    found: bool = False,
     data_dir: "Folder | None" = None,
     where: str | None = None,
     output: "Folder | None" = None,
@@ -272,39 +289,36 @@ def select(
 ) -> "DataFrame":
     """Choose the images that a licence and a protocol allow; return them as `images` does.
 
+    Filters are those of `images`. With `found`, rows of labels are chosen with images that other
+    sets here have: `path`, `license` and the like are those of the image, `found_in` says where.
     `attrs["counts"]` of the table says what became of all rows, by licence too. `output` is a new
     folder for links or copies, or with the `form` list or csv a new file.
 
     Raises:
         covcat.errors.NotFoundError: a release is not here.
-        covcat.errors.UsageError: there is no such use, or `where` cannot be asked.
+        covcat.errors.UsageError: a word is none of the vocabulary, or `where` cannot be asked.
     """
     from dataclasses import asdict
     from pathlib import Path
 
-    from covcat.catalog.columns import NAMES
-    from covcat.catalog.entries import USES
-    from covcat.errors import UsageError
     from covcat.imaging import cohort_files, index
-    from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
-    from covcat.imaging.query import Question
+    from covcat.imaging.cohort import Cohort, CohortRule
+    from covcat.imaging.frame import table_of
+    from covcat.imaging.query import read_question
     from covcat.progress import Silent
 
-    allows = tuple(license_allows)
-    if wrong := [one for one in allows if one not in USES]:
-        raise UsageError(f"unknown use `{wrong[0]}`: expected some of {', '.join(USES)}")
+    words = _words(finding, covid, view, modality, sex, license_allows)
+    question = read_question(**words, age=age, where=where, one_per=one_per, found=found)
     known, store = catalog or load_catalog(), _store(data_dir)
-    parts = []
-    for one, of in index.here(known, store, names):
-        found = index.index_of(one, of, store, Silent())
-        parts.append(IndexedRelease(one, of, store.release(one.id, of.id), found))
-    question = Question(where=where, one_per=one_per, allows=allows)
+    parts = _parts(index.here(known, store, names), question, known, store)
     cohort = Cohort(parts, CohortRule(question, allow_unknown_license))
     if output is not None and form in ("list", "csv"):
         cohort_files.to_file(cohort, Path(output), form)
     elif output is not None:
         cohort_files.to_folder(cohort, Path(output), form, Silent())
-    table = _table_of([record for _, record, why in cohort.judge_rows(NAMES) if not why], store)
+    columns = cohort.columns
+    rows = [record for _, record, why in cohort.judge_rows(columns) if not why]
+    table = table_of(rows, store, columns)
     table.attrs["counts"] = asdict(cohort.counts)
     return table
 
@@ -324,57 +338,52 @@ def _found_elsewhere(
     store: "Store",
 ) -> "DataFrame":
     """Make a table of the rows of labels whose images are here, in whatever release."""
-    from covcat.catalog.columns import FOUND_NAMES
+    from covcat.catalog.columns import FOUND_NAMES, NAMES
     from covcat.errors import UsageError
-    from covcat.imaging.elsewhere import Elsewhere, Others
-    from covcat.imaging.index import index_of
-    from covcat.progress import Silent
+    from covcat.imaging.elsewhere import Elsewhere
+    from covcat.imaging.frame import table_of
 
     if question.one_per is not None:
         raise UsageError("`found` gives each row of labels: it takes no `one_per`")
-
-    def open_index(resource: "Resource", release: "Release") -> "Index":
-        return index_of(resource, release, store, Silent())
-
-    others = Others(catalog, store, open_index)
-    every = [Elsewhere(open_index(*one), one[1], others.of) for one in here]
+    others = _others(catalog, store)
+    every = [Elsewhere(_index_of(*one, store), one[1], others.of) for one in here]
     rows = [row for one in every for row in one.records(question)]
     kept = [row for row in rows if row["found_in"] or not question.with_files_only]
-    return _table_of(kept, store, FOUND_NAMES)
+    return table_of(kept, store, (*NAMES, *FOUND_NAMES))
 
 
-def _table_of(records: "list[Record]", store: "Store", more: "tuple[str, ...]" = ()) -> "DataFrame":
-    """Make a table of image records, with the whole path of each file."""
-    from covcat.catalog.columns import NAMES
-    from covcat.imaging.elsewhere import place_of
+def _parts(
+    here: "Iterable[tuple[Resource, Release]]",
+    question: "Question",
+    catalog: "Catalog",
+    store: "Store",
+) -> "list[IndexedRelease]":
+    """Return what images are chosen from: releases, and those with images of their rows."""
+    from covcat.imaging.cohort import IndexedRelease
+    from covcat.imaging.elsewhere import with_pictures
 
-    for record in records:
-        its = place_of(record)
-        path, folder = its["path"], store.release(str(its["resource"]), str(its["release"]))
-        record["file"] = str(folder.absolute() / "files" / str(path)) if path else None
-    return _frame(records, (*NAMES, *more, "file"))
+    parts = [
+        IndexedRelease(one, of, store.release(one.id, of.id), _index_of(one, of, store))
+        for one, of in here
+    ]
+    return with_pictures(parts, question, _others(catalog, store))[0] if question.found else parts
 
 
-def _frame(records: "list[Record]", columns: "Sequence[str]", count: str = "") -> "DataFrame":
-    """Make a table whose blanks are `pandas.NA`; `count` is a further column, of numbers.
+def _others(catalog: "Catalog", store: "Store") -> "Others":
+    from covcat.imaging.elsewhere import Others
 
-    Columns that have few words are categories, of all words that they may have.
-    """
-    import pandas
+    return Others(catalog, store, lambda one, release: _index_of(one, release, store))
 
-    from covcat.catalog import vocabulary
-    from covcat.catalog.columns import COLUMNS, FOUND_COLUMNS
 
-    types = {"text": "string", "integer": "Int64", "number": "Float64"}
-    every_column = (*COLUMNS, *FOUND_COLUMNS)
-    known = {column.name: types[column.type] for column in every_column} | {"file": "string"}
-    known |= {count: "Int64"}
-    words = {column.name: column.words for column in every_column if column.words}
-    for name, kind in (("view", "views"), ("split", "splits")):
-        words[name] = tuple(dict.fromkeys(vocabulary.words().lists[kind].values()))
-    chosen = [*columns, *([count] if count else [])]
-    table = pandas.DataFrame(records, columns=chosen).astype({one: known[one] for one in chosen})
-    for name in words.keys() & set(chosen):  # no value is lost, whatever the words are
-        every = dict.fromkeys((*words[name], *table[name].dropna().unique()))
-        table[name] = table[name].astype(pandas.CategoricalDtype([*every]))
-    return table
+def _index_of(resource: "Resource", release: "Release", store: "Store") -> "Index":
+    from covcat.imaging.index import index_of
+    from covcat.progress import Silent
+
+    return index_of(resource, release, store, Silent())
+
+
+def _words(*given: "Words") -> "dict[str, Any]":
+    """Return the filters that take several words; a text is one word."""
+    names = ("finding", "covid", "view", "modality", "sex", "license_allows")
+    every = ((one,) if isinstance(one, str) else tuple(one) for one in given)
+    return dict(zip(names, every, strict=True))

@@ -162,3 +162,16 @@ def test_annotations_that_changed_since_they_were_fetched_are_refused(
     ran = covcat("export", "new", "cohen", "--for", "coco")
     assert (ran.code, Path("new").exists()) == (5, False)
     assert f"`{BOXES}` of cohen@2020-06-22 is not as it was fetched" in ran.err
+
+
+@pytest.mark.parametrize("names", [("v7",), ("v7", "cohen"), ("cohen", "v7")])
+def test_annotations_with_found_films_have_what_they_draw_once(
+    covcat: Run, sets: None, names: tuple[str, ...]
+) -> None:
+    ran = covcat("export", "new", *names, "--found", "--for", "coco")
+    assert ran.code == 0, ran.err
+    drawn = [name for name in by_film(instances()) if name[1].startswith("v7")]
+    assert sorted(drawn) == [
+        *(("a.png", "v7 Ignore"), ("a.png", "v7 Lung"), ("c.png", "v7 Lung"), ("d.png", "v7 Lung"))
+    ]
+    assert len(instances()["annotations"]) == 4 + ("cohen" in names)

@@ -89,6 +89,7 @@ FOUND_COLUMNS = (  # with `images --found`: the picture of a row, in whatever re
     Column("found_same_as", "text", "`same_as` of the picture there"),
 )
 FOUND_NAMES = tuple(column.name for column in FOUND_COLUMNS)
+WITH_PICTURES = (*NAMES, "found_in", "found_by")  # of a cohort, whose rows have their pictures
 LABELS = (  # what a table can say; the others follow from the files
     *("modality", "view", "finding", "patient_id", "offset", "sex", "age", "survival", "icu"),
     *("intubated", "date", "location", "filename", "doi", "url", "license", "clinical_notes"),

@@ -1,7 +1,9 @@
 """What is asked, or was recorded -> the cohort that `split` and `export` work on."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from covcat.cli import found as found_rows
 from covcat.cli import indexes
 from covcat.cli.session import Session
 
@@ -16,7 +18,7 @@ def asked(session: Session, names: list[str] | None, question: "Question", done:
     from covcat.imaging.cohort import CohortRule
 
     rule = CohortRule(question, allow_unknown_license=not question.allows)
-    return _of(session, names, rule, done, is_again=False)
+    return _of(session, names, rule, done)
 
 
 def recorded(session: Session, record: "Recorded", done: str) -> "Cohort":
@@ -33,7 +35,7 @@ def of_same_files(session: Session, record: "Remade", done: str) -> "Cohort":
     from covcat.imaging.cohort_record import check_same_files
 
     names = [one.release for one in record.releases]
-    cohort = _of(session, names, record.rule, done, is_again=True)
+    cohort = _of(session, names, record.rule, done, record)
     check_same_files(cohort, record)
     return cohort
 
@@ -43,14 +45,26 @@ def _of(
     names: list[str] | None,
     rule: "CohortRule",
     done: str,
-    *,
-    is_again: bool,
+    record: "Remade | None" = None,
 ) -> "Cohort":
-    from covcat.imaging.cohort import Cohort
-
     found, failed = indexes.indexes(session, names)
     if failed:  # what is made of some is not a part of what is made of all
-        raise indexes.refusal(failed, found, is_again=is_again)
+        raise indexes.refusal(failed, found, is_again=record is not None)
+    return of_indexes(session, found, rule, done, record)
+
+
+def of_indexes(
+    session: Session,
+    found: "Mapping[str, indexes.Indexed]",
+    rule: "CohortRule",
+    done: str,
+    record: "Remade | None" = None,
+) -> "Cohort":
+    """Return what a rule chooses of releases; of a `record`, with pictures of where it had them."""
+    from covcat.imaging.cohort import Cohort
+
     parts = indexes.parts(session, found)
     indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], done)
+    if rule.question.found:
+        parts = found_rows.with_pictures(session, parts, rule.question, record)
     return Cohort(parts, rule)

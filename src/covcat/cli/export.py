@@ -36,6 +36,7 @@ def export(
     labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
+    found_elsewhere: options.Found = False,
     of: Annotated[
         Path | None,
         typer.Option(
@@ -68,7 +69,8 @@ def export(
     chosen_form = FORMS_OF_TRAINING[form]
     chosen_way = _way(form, chosen_form, way)
     _check_folder(session, folder, names, form)
-    chosen = _chosen(session, names, labels.question(where, one_per), of)
+    question = labels.question(where, one_per, found=found_elsewhere)
+    chosen = _chosen(session, names, question, of)
     with drawn(session, "auto") as progress:
         made = build.to_folder(chosen, chosen_form, folder, chosen_way, progress)
     _tell(session, chosen, chosen_form, made)

@@ -1,6 +1,6 @@
-"""images --found: rows of labels with their pictures in other sets, and what those lack."""
+"""--found: rows of labels with their pictures in other sets, and what those lack."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from covcat.catalog.columns import FOUND_NAMES, NAMES, Record
@@ -11,7 +11,9 @@ from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.text import plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.elsewhere import Elsewhere, FoundCounts
+    from covcat.imaging.cohort import IndexedRelease
+    from covcat.imaging.cohort_record import Remade
+    from covcat.imaging.elsewhere import Elsewhere, FoundCounts, Others
     from covcat.imaging.opening import Index
     from covcat.imaging.query import Question
 
@@ -21,7 +23,33 @@ SHORT = ("resource", "filename", "finding", "patient_id", "found_in", "found_pat
 
 def elsewhere(session: Session, found: Iterable[indexes.Indexed]) -> "list[Elsewhere]":
     """Return what finds the pictures of each release in all that is here."""
-    from covcat.imaging.elsewhere import Elsewhere, Others
+    from covcat.imaging.elsewhere import Elsewhere
+
+    others = _others(session)
+    return [Elsewhere(one.index, one.release, others.of) for one in found]
+
+
+def with_pictures(
+    session: Session,
+    parts: "Iterable[IndexedRelease]",
+    question: "Question",
+    record: "Remade | None" = None,
+) -> "list[IndexedRelease]":
+    """Ask releases for rows of labels -> where their pictures lie; say what lacks one."""
+    from covcat.imaging import elsewhere
+    from covcat.imaging.index import here
+
+    only = None
+    if record is not None:
+        only = [one.release for one in (*record.releases, *record.found_in)]
+        here(session.catalog, session.store, only)
+    found, every = elsewhere.with_pictures(parts, question, _others(session, only))
+    tell_each(session, every)
+    return found
+
+
+def _others(session: Session, only: Collection[str] | None = None) -> "Others":
+    from covcat.imaging.elsewhere import Others
 
     def opened(resource: Resource, release: Release) -> "Index | None":
         try:
@@ -30,8 +58,7 @@ def elsewhere(session: Session, found: Iterable[indexes.Indexed]) -> "list[Elsew
             session.say(f"warning: no picture is looked for in it: {error.message}")
             return None
 
-    others = Others(session.catalog, session.store, opened)
-    return [Elsewhere(one.index, one.release, others.of) for one in found]
+    return Others(session.catalog, session.store, opened, only)
 
 
 def records(

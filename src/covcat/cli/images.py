@@ -47,12 +47,7 @@ def images(
     everything: Annotated[
         bool, typer.Option("--all", help="Rows of labels whose image is not here, too.")
     ] = False,
-    found_elsewhere: Annotated[
-        bool,
-        typer.Option(
-            "--found", help="Rows whose picture is here, be it in another set; columns found_…."
-        ),
-    ] = False,
+    found_elsewhere: options.Found = False,
     columns: options.Columns = None,
     paths: Annotated[
         bool, typer.Option("--paths", help="Print the paths of the files, a line each.")

@@ -255,6 +255,12 @@ OnePer = Annotated[
         "--one-per",
     ),
 ]
+Found = Annotated[
+    bool,
+    typer.Option(
+        "--found", help="Rows of labels whose picture is here, be it in another set; found_in."
+    ),
+]
 Columns = Annotated[
     str | None,
     typer.Option(
@@ -303,7 +309,9 @@ class Labels:
         ),
     ] = None
 
-    def question(self, where: str | None, one_per: str | None = None) -> "Question":
+    def question(
+        self, where: str | None, one_per: str | None = None, *, found: bool = False
+    ) -> "Question":
         """Return what is asked, in the vocabulary's words."""
         from covcat.imaging.query import read_question
 
@@ -317,6 +325,7 @@ class Labels:
             license_allows=self.allows or (),
             where=where,
             one_per=one_per,
+            found=found,
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.catalog.entries import USES
-from covcat.cli import indexes, options
+from covcat.cli import cohorts, indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
@@ -37,6 +37,7 @@ def select(
     ] = False,
     where: options.Where = None,
     one_per: options.OnePer = None,
+    found_elsewhere: options.Found = False,
     distinct: Annotated[
         bool,
         typer.Option("--distinct", help="Each picture once: --one-per picture."),
@@ -72,11 +73,12 @@ def select(
     Example: covcat select cohen --covid yes --license-allows commercial --output cohort
     """
     from covcat.imaging import cohort_record
-    from covcat.imaging.cohort import Cohort, CohortRule
+    from covcat.imaging.cohort import CohortRule
 
     session: Session = ctx.obj
     one_each = _one_each(one_per, distinct=distinct)
-    rule = CohortRule(labels.question(where, one_each), allow_unknown)
+    question = labels.question(where, one_each, found=found_elsewhere)
+    rule = CohortRule(question, allow_unknown)
     recorded = None
     if earlier is not None:
         if names or rule != CohortRule():
@@ -88,9 +90,7 @@ def select(
     if failed and names:  # the others are not what was asked for
         raise indexes.refusal(failed, found, is_again=recorded is not None)
     indexes.warn_of_failures(session, failed)
-    parts = indexes.parts(session, found)
-    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
-    cohort = Cohort(parts, rule)
+    cohort = cohorts.of_indexes(session, found, rule, "chosen from", recorded)
     if recorded is not None:
         cohort_record.check_same_files(cohort, recorded)
         cohort_record.check_same_images(cohort, recorded)
@@ -100,15 +100,26 @@ def select(
     if output != made:
         session.say(f"`{output}` is not made: no image is chosen")
     if rule.question.one_per is not None:
-        indexes.warn_of_labels(session, [one.index for one in parts], rule.question)
+        every = [one.index for one in cohort.asked.values()]
+        indexes.warn_of_labels(session, every, rule.question)
     data = {"path": None if made is None else str(made), **asdict(cohort.counts)}
     if failed and session.json:
         raise indexes.without(failed, found, data)
     _print(session, cohort.counts, rule, data)
-    total = sum(one.index.report.images for one in parts)
-    indexes.say_passing(session, cohort.counts.images, total, "image")
+    _say_passing(session, cohort)
     if failed:
         raise indexes.without(failed, found)
+
+
+def _say_passing(session: Session, cohort: "Cohort") -> None:
+    """Say how many are chosen of all images; of rows of labels with --found."""
+    reports = [one.index.report for one in cohort.asked.values()]
+    if cohort.rule.question.found:
+        total = sum(one.both + one.label_only for one in reports)
+        indexes.say_passing(session, cohort.counts.chosen, total, "row")
+    else:
+        total = sum(one.images for one in reports)
+        indexes.say_passing(session, cohort.counts.images, total, "image")
 
 
 def _write(

@@ -48,6 +48,7 @@ def split(
     labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
+    found_elsewhere: options.Found = False,
     earlier: Annotated[
         Path | None,
         typer.Option(
@@ -115,10 +116,10 @@ def split(
     from covcat.overlap import split as splitting
 
     session: Session = ctx.obj
-    question, chosen = labels.question(where, one_per), _form(form, output)
+    question = labels.question(where, one_per, found=found_elsewhere)
+    chosen = _form(form, output)
     if named is not None and chosen != "csv":
         raise UsageError("--columns is for a csv: a folder's split.csv has all of them")
-    columns = split_files.with_split(options.columns_of(named))
     if output is not None:
         check_new(output, force=force if chosen == "csv" else None)
         check_outside(session.data_dir, output)
@@ -129,19 +130,22 @@ def split(
     if before is not None:
         then = divide.as_before(None if shares is None else wanted, seed, before)
         wanted = replace(then, stratify=wanted.stratify or then.stratify)
-    made = divide.divide(_cohort(session, names, question, earlier), wanted, before)
+    cohort = _cohort(session, names, question, earlier)
+    columns = options.columns_of(named, cohort.columns) or cohort.columns
+    made = divide.divide(cohort, wanted, before)
     if before is not None:
         new = len(made.sides) - made.stayed
         session.say(f"{plural(made.stayed, 'subject')} of the earlier split stay, {new:,} are new")
     record = split_lock.locked(made, shlex.join(["covcat", *session.words]), before)
     if output is not None and chosen == "csv":
-        split_files.to_file(made, record, output, columns, force=force)
+        split_files.to_file(made, record, output, split_files.with_split(columns), force=force)
     elif output is not None:
         with drawn(session, "auto") as progress:
             split_files.to_folder(made, record, output, chosen, progress)
     found = splitting.balances(made)
     _tell(session, made, record.counts, found)
-    indexes.say_not_compared(session, [part.name for part in made.cohort.parts])
+    parts = {one.name: one.index.report.images for one in cohort.parts}
+    indexes.say_not_compared(session, [name for name, images in parts.items() if images])
     lies = None if output is None else split_files.lock_beside(output, chosen)
     _print(session, made, record, output, lies)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 
-from covcat.catalog.columns import Record
+from covcat.catalog.columns import NAMES, WITH_PICTURES, Record
 from covcat.catalog.entries import USES, Release, Resource
 from covcat.imaging import query
-from covcat.imaging.opening import Index, Row
+from covcat.imaging.opening import PICTURED, Index, Row
 from covcat.imaging.query import Question
 
 NOT_HERE = "its image is not here"
@@ -22,7 +22,7 @@ NO_PATIENT = "its patient is not known"
 NOT_KNOWN = "what it allows is unknown"
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
 COUNTED = ("image_id", "path", "sha256", "bytes", "patient_id", "offset", "license", *_ALLOWS)
-_JOINING = ("resource", "release", "subject", "same_as")
+_JOINING = ("subject", "same_as")
 _NAMED = 20  # images that are not here
 
 
@@ -52,6 +52,7 @@ class CohortRule:
             words.append(f"--age={low}-{high}")
         words += [] if one.where is None else [f"--where={one.where}"]
         words += [] if one.one_per is None else ["--one-per", one.one_per]
+        words += ["--found"] * one.found
         return words + ["--allow-unknown-license"] * self.allow_unknown_license
 
     @property
@@ -82,11 +83,28 @@ class IndexedRelease:
     release: Release
     folder: Path  # of the release
     index: Index
+    labels: "IndexedRelease | None" = None  # with --found: whose rows have pictures in this one
 
     @property
     def name(self) -> str:
         """ID@RELEASE."""
         return f"{self.resource.id}@{self.release.id}"
+
+    @property
+    def asked(self) -> "IndexedRelease":
+        """Return the release whose rows these are."""
+        return self.labels or self
+
+    def read(self, columns: Sequence[str], question: Question) -> Iterator[list[Row]]:
+        """Give what passes, many rows at a time."""
+        text, where = ", ".join(columns), question.where
+        if self.labels is None:
+            conditions, values = question.sql()
+            text = f"SELECT {text} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
+        else:  # these are the rows that pass: the question was asked when pictures were looked for
+            values, where = [self.name], None
+            text = f"SELECT {text} FROM {PICTURED} WHERE found_in = ? ORDER BY rowid"  # noqa: S608
+        return self.asked.index.batches(text, values, where)
 
 
 @dataclass(slots=True)
@@ -142,6 +160,22 @@ class Cohort:
         self.parts, self.rule = tuple(parts), rule  # parts: in the order of the result
         self._refused: dict[str, dict[str, str]] = {}  # paths, by ID@RELEASE
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns of its tables."""
+        return WITH_PICTURES if self.rule.question.found else NAMES
+
+    @property
+    def asked(self) -> dict[str, IndexedRelease]:
+        """Return the releases that were asked for, by name."""
+        return {part.asked.name: part.asked for part in self.parts}
+
+    @property
+    def holding(self) -> dict[str, IndexedRelease]:
+        """Return the others, in which pictures of these were found."""
+        every = {part.name: part for part in self.parts}
+        return {name: part for name, part in every.items() if name not in self.asked}
+
     def judge_rows(
         self, columns: Sequence[str] = COUNTED
     ) -> Iterator[tuple[IndexedRelease, Record, str]]:
@@ -170,15 +204,13 @@ class Cohort:
         """
         asked = self.rule.question
         plain = replace(asked, allows=(), one_per=None, with_files_only=False)
-        conditions, values = plain.sql()
         uses = _ALLOWS if self.rule.refuses else ()
         patient = ("patient_id",) if asked.one_per == "patient" else ()
-        read = ", ".join((*columns, *uses, *patient, "path"))
-        text = f"SELECT {read} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
+        read = (*columns, *uses, *patient, "path")
         refusal = cache(lambda allows: self.rule.refusal(dict(zip(_ALLOWS, allows, strict=True))))
         start, end = len(columns), len(columns) + len(uses)
         for part in self.parts:
-            for rows in part.index.batches(text, values, plain.where):
+            for rows in part.read(read, plain):
                 if not uses:
                     whys = [NOT_HERE if row[-1] is None else "" for row in rows]
                 else:
@@ -211,8 +243,11 @@ class Cohort:
         best: dict[str, tuple[bool, int, int]] = {}
         one_per = self.rule.question.one_per or ""
         columns = (*COUNTED, *_JOINING)
-        every = (pair for batch in self._each(columns) for pair in batch.records(columns))
-        for number, (record, why) in enumerate(every):
+        every = (
+            (batch.part, *pair) for batch in self._each(columns) for pair in batch.records(columns)
+        )
+        for number, (part, record, why) in enumerate(every):
+            record |= {"resource": part.resource.id, "release": part.release.id}  # of the picture
             key, days = query.key_of(record, one_per), record["offset"]
             place = (days is None, int(days or 0), number)
             if one_per == "picture":

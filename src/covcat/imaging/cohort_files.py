@@ -13,7 +13,7 @@ from pathlib import Path
 
 from covcat.beside import build_beside
 from covcat.catalog.citations import all_bibtex
-from covcat.catalog.columns import NAMES, Record, Value
+from covcat.catalog.columns import Record, Value
 from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import (
@@ -58,7 +58,8 @@ def to_file(cohort: Cohort, target: Path, form: Form, *, force: bool = False) ->
                         )
                     stream.write(line + b"\n")
         else:
-            write_table(built[2], NAMES, (record for _, record in chosen_rows(cohort, NAMES)))
+            columns = cohort.columns
+            write_table(built[2], columns, (record for _, record in chosen_rows(cohort, columns)))
         sync(workshop)
         done: list[Path] = []
         try:
@@ -122,7 +123,7 @@ def to_folder(
         folder = workshop / "cohort"
         folder.mkdir(mode=FOLDER_MODE)
         placed = _placed(cohort, folder, form == "copies", progress, layout.side_of)
-        write_table(folder / layout.table, ("file", *NAMES), placed)
+        write_table(folder / layout.table, ("file", *cohort.columns), placed)
         write_papers(cohort, folder, form)
         for name, text in layout.more.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -141,9 +142,11 @@ def write_papers(cohort: Cohort, folder: Path, form: Form, more: Collection[str]
     _write_terms(cohort, folder, more)
 
 
-def home_of(part: IndexedRelease, releases: Mapping[str, int]) -> str:
-    """Return the folder of a release's images: its resource, unless it has several releases."""
-    return part.resource.id if releases[part.resource.id] == 1 else part.name
+def homes_of(cohort: Cohort) -> Mapping[str, str]:
+    """Return by ID@RELEASE the folder of its images: its resource, unless that has several."""
+    ids = {part.name: part.resource.id for part in cohort.parts}
+    releases = Counter(ids.values())
+    return {name: id if releases[id] == 1 else name for name, id in ids.items()}
 
 
 def _placed(
@@ -155,13 +158,13 @@ def _placed(
 ) -> Iterator[Record]:
     """Give the chosen rows, each after its image is in its place."""
     task = progress.start("images", cohort.counts.bytes)
-    releases = Counter(part.resource.id for part in cohort.parts)
+    homes = homes_of(cohort)
     done: set[str] = set()  # an image of several rows is there once
-    for part, record, why in cohort.judge_rows(NAMES):
+    for part, record, why in cohort.judge_rows(cohort.columns):
         if why:
             continue
         side = {} if side_of is None else {"split": side_of(record)}
-        file = f"{side.get('split', 'images')}/{home_of(part, releases)}/{record['path']}"
+        file = f"{side.get('split', 'images')}/{homes[part.name]}/{record['path']}"
         if file not in done:
             done.add(file)
             place(part, record, folder / file, by_copy=by_copy)
@@ -217,8 +220,10 @@ def _write_left_out(cohort: Cohort, path: Path) -> None:
 
 def _write_terms(cohort: Cohort, folder: Path, more: Collection[str]) -> None:
     """Write BibTeX, an entry that several resources name once, and what the licences allow."""
-    ids = {part.resource.id for part, _, why in cohort.judge_rows() if not why} | {*more}
-    used = {part.resource.id: part.resource for part in cohort.parts if part.resource.id in ids}
+    rows = (part for part, _, why in cohort.judge_rows() if not why)
+    ids = {one.resource.id for part in rows for one in (part, part.asked)} | {*more}
+    every = [one.resource for part in cohort.parts for one in (part, part.asked)]
+    used = {resource.id: resource for resource in every if resource.id in ids}
     works: dict[str, None] = {}
     lines = []
     for tally in cohort.counts.licenses:

@@ -34,6 +34,7 @@ class Recorded:
     allow_unknown_license: bool
     releases: tuple[ReleaseState, ...]
     counts: CohortCounts
+    found_in: tuple[ReleaseState, ...] = ()
 
     @property
     def rule(self) -> CohortRule:
@@ -47,6 +48,11 @@ class Remade(Protocol):
     @property
     def releases(self) -> Sequence[ReleaseState]:
         """The state of each release then."""
+        ...
+
+    @property
+    def found_in(self) -> Sequence[ReleaseState]:
+        """The same of others, in which pictures were found."""
         ...
 
     @property
@@ -72,8 +78,7 @@ def to_json(cohort: Cohort, form: Form) -> str:
     """Return the record of a cohort; all but the manifests' digests is the same for everybody."""
     question = asdict(cohort.rule.question)
     del question["with_files_only"]  # a cohort has no others
-    names = [part.name for part in cohort.parts]
-    command = ["covcat", "select", *names, *cohort.rule.options(), "--as", form]
+    command = ["covcat", "select", *cohort.asked, *cohort.rule.options(), "--as", form]
     record = {
         "schema": SCHEMA,
         "covcat": __version__,
@@ -81,7 +86,8 @@ def to_json(cohort: Cohort, form: Form) -> str:
         "form": form,
         "question": question,
         "allow_unknown_license": cohort.rule.allow_unknown_license,
-        "releases": [asdict(part.index.state) for part in cohort.parts],
+        "releases": [asdict(one.index.state) for one in cohort.asked.values()],
+        "found_in": [asdict(one.index.state) for one in cohort.holding.values()],
         "counts": asdict(cohort.counts),
     }
     return json.dumps(record, indent=2) + "\n"
@@ -115,10 +121,10 @@ def read(path: Path) -> Recorded:
 
 def check_same_files(cohort: Cohort, recorded: Remade) -> None:
     """Check that the releases have the files that they had."""
-    before = {one.release: one for one in recorded.releases}
+    before = {one.release: one for one in (*recorded.releases, *recorded.found_in)}
     lines = []
-    for now in (part.index.state for part in cohort.parts):
-        then = before[now.release]
+    for part in (cohort.asked | cohort.holding).values():
+        now, then = part.index.state, before[part.name]
         if now.files != then.files:
             lines.append(f"{now.release}: files expected {then.files:,}, got {now.files:,}")
         elif now.files_sha256 != then.files_sha256:

@@ -7,23 +7,24 @@ joined to a picture that could be several.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from covcat.catalog import matching
-from covcat.catalog.columns import FOUND_NAMES, NAMES, Record
+from covcat.catalog.columns import FOUND_NAMES, NAMES, Record, Value
 from covcat.catalog.entries import USES, ImagesIn, Release, Resource
 from covcat.catalog.load import Catalog
 from covcat.errors import IntegrityError
-from covcat.imaging.opening import Index
+from covcat.imaging.cohort import IndexedRelease
+from covcat.imaging.opening import OF_A_PICTURE, Index, Joined, Row
 from covcat.imaging.query import Question
 from covcat.store.folder import Store
 
 _NAMED = 3  # rows that a message names
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
-_OF_A_PICTURE = ("path", "sha256", "bytes", "license", *_ALLOWS, "same_as")
-_READ = ", ".join(_OF_A_PICTURE)
-NEEDED = (*_OF_A_PICTURE, "image_id", "filename", "label_source")
+_OF_ITS_OWN = tuple(name for name in OF_A_PICTURE if name != "found_subject")
+_READ = ", ".join([*_OF_ITS_OWN, "subject AS found_subject"])
+NEEDED = (*_OF_ITS_OWN, "image_id", "filename", "label_source", "rowid")
 OpenIndex = Callable[[Resource, Release], Index | None]
 OpenIndexes = Callable[[ImagesIn], Sequence[Index]]  # of what is here of a set, newest first
 Kind = tuple[str, tuple[str, ...]]  # a list, and the sets that the pictures of a row may be in
@@ -32,10 +33,20 @@ Kind = tuple[str, tuple[str, ...]]  # a list, and the sets that the pictures of 
 class Others:
     """What is here of the sets that hold pictures, each release opened once."""
 
-    def __init__(self, catalog: Catalog, store: Store, open_index: OpenIndex) -> None:
-        self.catalog, self.open_index = catalog, open_index
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        open_index: OpenIndex,
+        only: Collection[str] | None = None,  # ID@RELEASE, of all that is here
+    ) -> None:
+        self.catalog, self.store, self.open_index = catalog, store, open_index
         self.known: dict[tuple[str, str], Index | None] = {}
-        self.here = {(id, release) for id, release, _ in store.releases()}
+        self.here = {
+            (id, release)
+            for id, release, _ in store.releases()
+            if only is None or f"{id}@{release}" in only
+        }
 
     def of(self, one: ImagesIn) -> list[Index]:
         """Return the indexes of a set, newest release first; what cannot be opened is left out."""
@@ -49,18 +60,24 @@ class Others:
                 found.append(self.known[key])
         return [index for index in found if index is not None]
 
+    def part(self, name: str) -> IndexedRelease:
+        """Return one of them, in which a picture was found."""
+        resource, release = self.catalog.find(name)
+        assert release is not None
+        index = self.known[resource.id, release.id]
+        assert index is not None
+        folder = self.store.release(resource.id, release.id)
+        return IndexedRelease(resource, release, folder, index)
+
 
 def place_of(record: Record) -> Record:
     """Return where the picture of a row lies, as if that were its own record."""
     if "found_in" not in record:
         return record
     id, _, release = str(record["found_in"] or "").partition("@")
-    return {
-        "resource": id,
-        "release": release,
-        "path": record["found_path"],
-        "bytes": record["found_bytes"],
-    }
+    of = "found_" if "found_path" in record else ""  # else a cohort's, which has it as its own
+    its: Record = {name: record[f"{of}{name}"] for name in ("path", "bytes")}
+    return its | {"resource": id, "release": release}
 
 
 @dataclass(slots=True)
@@ -103,15 +120,35 @@ class Elsewhere:
 
     def count(self) -> FoundCounts:
         """Look for the pictures of all rows, and return what became of them."""
-        for _ in self.records(Question(), NEEDED):
+        for _ in self._looked_for(Question(), NEEDED):
             pass
         return self.counts
+
+    def join_pictures(self, question: Question) -> None:
+        """Make the view PICTURED of the index: all rows of labels that pass, whatever licence."""
+        joined, pictures, numbers = list[Joined](), list[Row](), dict[tuple[Value, Value], int]()
+        for row, found in self._looked_for(question, NEEDED):
+            number, name = None, found.get("in", self.index.name)
+            if name != self.index.name:
+                number = numbers.setdefault((name, found["path"]), len(pictures))
+                if number == len(pictures):
+                    pictures.append(tuple(found[one] for one in OF_A_PICTURE))
+            joined.append((row["rowid"], name, found.get("by"), number))
+        self.index.join_pictures(joined, pictures)
 
     def records(self, question: Question, columns: Sequence[str] = NAMES) -> Iterator[Record]:
         """Give each row of labels that passes, with what is known of its picture.
 
         What a picture's licence must allow is asked of the licence where the picture lies.
         """
+        for row, found in self._looked_for(question, columns):
+            if all(found.get(f"allows_{use}") == "yes" for use in question.allows):
+                yield row | {name: found.get(name.removeprefix("found_")) for name in FOUND_NAMES}
+
+    def _looked_for(
+        self, question: Question, columns: Sequence[str]
+    ) -> Iterator[tuple[Record, Record]]:
+        """Give each row of labels that passes but for its licence, and what its picture is."""
         conditions, values = replace(question, allows=(), with_files_only=False).sql()
         flags = [f"({one.where or 1}\n)" for one in self.release.images_in]
         flags += [f"({one.where}\n)" for one in self.release.images_outside]
@@ -123,11 +160,7 @@ class Elsewhere:
         try:
             for row in self.index.rows(text, values, question.where):
                 passes = [bool(row.pop(f"in_{number}")) for number in range(len(flags))]
-                found = self._find(row, passes)
-                if all(found.get(f"allows_{use}") == "yes" for use in question.allows):
-                    yield row | {
-                        name: found.get(name.removeprefix("found_")) for name in FOUND_NAMES
-                    }
+                yield row, self._find(row, passes)
         except sqlite3.Error as error:
             raise IntegrityError(
                 f"{self.index.name}: the `where` of its `images_in` cannot be asked: {error}"
@@ -139,10 +172,8 @@ class Elsewhere:
         counts.rows[table] += 1
         if row["path"] is not None:
             counts.found[table, self.index.name] += 1
-            return {name: row[name] for name in _OF_A_PICTURE} | {
-                "in": self.index.name,
-                "by": "own",
-            }
+            own = {name: row[name] for name in _OF_ITS_OWN}
+            return own | {"in": self.index.name, "by": "own"}
         for (one, everywhere), is_of_it in zip(self.sets, passes, strict=False):
             if not is_of_it:
                 continue
@@ -170,6 +201,24 @@ def _is_one(hits: "Sequence[tuple[_Pictures, str]]") -> bool:
     releases = {part.name for part, _ in hits}
     digests = {part.records[path]["sha256"] for part, path in hits}
     return len(hits) == len(releases) and len(digests) == 1
+
+
+def with_pictures(
+    parts: Iterable[IndexedRelease], question: Question, others: Others
+) -> tuple[list[IndexedRelease], list[Elsewhere]]:
+    """Ask each release for rows of labels -> where their pictures lie, and what was found.
+
+    It asks the question but for the licence, which a cohort judges where the picture lies.
+    """
+    found, every = list[IndexedRelease](), list[Elsewhere]()
+    for part in parts:
+        one = Elsewhere(part.index, part.release, others.of)
+        one.join_pictures(question)
+        names = dict.fromkeys((part.name, *one.counts.found_in()))
+        its = [part if name == part.name else others.part(name) for name in names]
+        found += [replace(each, labels=part) for each in its]
+        every.append(one)
+    return found, every
 
 
 class _Pictures:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from covcat import seal, stopping
-from covcat.catalog.columns import Record, Value
+from covcat.catalog.columns import NAMES, Record, Value
+from covcat.catalog.entries import USES
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.files import opened
 from covcat.imaging.build import SCHEMA, IndexReport
@@ -29,6 +30,7 @@ from covcat.names import unsafe_name
 from covcat.store import manifest
 
 LONGEST = 60.0  # seconds that a question may work on one row
+PICTURED = "pictured"  # the view of `Index.join_pictures`
 _AT_ONCE = 100  # rows of few columns that are in memory together
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock and at signals
 _MOST_BYTES = 1 << 28  # of a text that a condition of a user's own may make
@@ -46,7 +48,14 @@ _NAMED = (  # files; nothing, which is no file, for one whose size is no number
 )
 _OF_THE_FILE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
+OF_A_PICTURE = (  # what a row takes from a picture that lies elsewhere
+    *("path", "sha256", "bytes", "width", "height", "slices", "bits", "mask_path", "mask_fits"),
+    "same_as",
+    *("license", "license_spdx", *(f"allows_{use}" for use in USES), "found_subject"),
+)
+
 Row = tuple[Any, ...]  # values of the columns that were asked for
+Joined = tuple[Value, Value, Value, int | None]  # rowid, found_in, found_by, number of a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +96,7 @@ class Index:
         self._base, self._limit = base, _TimeLimit()
         base.set_progress_handler(self._limit.is_over, _STEPS)
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-        base.set_authorizer(
-            lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
-        )
+        base.set_authorizer(_allow_reading)
         weakref.finalize(self, base.close)  # with the last use of this object
 
     def rows(
@@ -118,6 +125,43 @@ class Index:
                     batch = [tuple(_to_values(row)) for row in batch]
                 yield batch
                 self._limit.begin()
+
+    def join_pictures(self, joined: Sequence[Joined], pictures: Sequence[Row]) -> None:
+        """Make the view PICTURED, of the rows that are `joined`, with pictures that lie elsewhere.
+
+        A picture is its values of OF_A_PICTURE. The view is of this object alone, and goes with it.
+        """
+        taken = {name: f"p.{name}" for name in OF_A_PICTURE if name in NAMES} | {
+            "matched": "'both'"
+        }
+        columns = [
+            f"CASE WHEN picture IS NULL THEN i.{name} ELSE {taken[name]} END AS {name}"
+            if name in taken
+            else f"i.{name}"
+            for name in ("rowid", *NAMES)
+        ]
+        view = (
+            f"CREATE TEMP VIEW {PICTURED} AS SELECT {', '.join(columns)}, found_subject, found_in, "  # noqa: S608
+            "found_by FROM joined JOIN main.images i ON i.rowid = joined.row "
+            "LEFT JOIN pictures p ON p.id = picture"
+        )
+        self._base.set_authorizer(None)
+        try:
+            self._base.execute(
+                "CREATE TEMP TABLE joined (row INTEGER PRIMARY KEY, found_in, found_by, picture)"
+            )
+            named, holes = ", ".join(OF_A_PICTURE), ", ".join("?" * len(OF_A_PICTURE))
+            self._base.execute(f"CREATE TEMP TABLE pictures (id INTEGER PRIMARY KEY, {named})")
+            self._base.execute(view)
+            with self._base:
+                self._base.executemany("INSERT INTO joined VALUES (?, ?, ?, ?)", joined)
+                text = f"INSERT INTO pictures VALUES (?, {holes})"  # noqa: S608
+                self._base.executemany(text, ((at, *one) for at, one in enumerate(pictures)))
+        except sqlite3.Error as error:
+            self._check_readable(error)
+            raise
+        finally:
+            self._base.set_authorizer(_allow_reading)
 
     @contextmanager
     def _asked(
@@ -157,6 +201,10 @@ class Index:
             raise DiskError(
                 f"cannot read the image index of {self.name}: {error}", hint="see `covcat doctor`"
             ) from error
+
+
+def _allow_reading(action: int, *_: object) -> int:
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
 def open_index(path: Path, origin: IndexOrigin) -> Index | None:

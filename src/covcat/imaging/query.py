@@ -54,6 +54,7 @@ class Question:
     where: str | None = None  # SQL over the columns
     one_per: str | None = None  # a key of ONE_PER
     with_files_only: bool = True
+    found: bool = False  # the picture of a row may lie in another set that is here
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return a condition over the table `images`, and its values."""
@@ -232,6 +233,7 @@ def read_question(
     license_allows: Sequence[str] = (),
     where: str | None = None,
     one_per: str | None = None,
+    found: bool = False,
 ) -> Question:
     """Return what is asked, in the vocabulary's words.
 
@@ -262,6 +264,7 @@ def read_question(
         allows=tuple(license_allows),
         where=where,
         one_per=one_per,
+        found=found,
     )
 
 

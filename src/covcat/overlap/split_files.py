@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from covcat.beside import build_beside
-from covcat.catalog.columns import NAMES
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import disk_errors, opened, place_new, sync, write_file
 from covcat.imaging import cohort_files
@@ -101,6 +100,6 @@ def check_table(table: Path, made: Division) -> None:
         )
 
 
-def with_split(columns: tuple[str, ...] | None) -> tuple[str, ...]:
+def with_split(columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the columns of an output: those asked for, with `split` among them."""
-    return tuple(dict.fromkeys((*(columns or NAMES), "split")))
+    return tuple(dict.fromkeys((*columns, "split")))

@@ -51,6 +51,7 @@ class SplitLock:
     assignment_sha256: str  # of a line `side id` for each id below, then each picture, sorted
     ids: BySide  # of patients, and of pictures without one
     pictures: BySide  # the first 16 hexadecimal digits of each one's sha256
+    found_in: tuple[ReleaseState, ...] = ()  # where pictures of rows were found besides
 
     @property
     def rule(self) -> CohortRule:
@@ -87,7 +88,8 @@ def locked(made: Division, command: str, before: SplitLock | None = None) -> Spl
         command=command,
         question=question,
         allow_unknown_license=rule.allow_unknown_license,
-        releases=tuple(part.index.state for part in made.cohort.parts),
+        releases=tuple(one.index.state for one in made.cohort.asked.values()),
+        found_in=tuple(one.index.state for one in made.cohort.holding.values()),
         method=METHOD,
         seed=wanted.seed or 0,
         shares={side: str(share) for side, share in wanted.shares.items()},

@@ -77,11 +77,12 @@ class _Read:
             rows = [row for row, why in zip(rows, batch.whys, strict=True) if not why]
         if not rows:
             return
-        ids, patients, copies, digests, *columns = zip(*rows, strict=True)
+        ids, patients, shown, copies, digests, *columns = zip(*rows, strict=True)
         join, numbers = self.joined.join, self.joined.number_all(ids)
-        for number, patient in zip(numbers, patients, strict=True) if any(patients) else ():
-            if patient:
-                join(number, self.joined.number(patient))
+        for others in filter(any, (patients, shown)):
+            for number, other in zip(numbers, others, strict=True):
+                if other:
+                    join(number, self.joined.number(other))
         firsts = [*map(self.pictures.setdefault, digests, numbers)]
         for number, first in zip(numbers, firsts, strict=True) if firsts != numbers else ():
             join(number, first)
@@ -97,7 +98,8 @@ def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
     """Read the chosen rows once, and join them to subjects."""
     read = _Read(cells=[{} for _ in stratify], said=[array("q") for _ in stratify])
     other, picture = "nullif(patient_id, subject)", f"substr(sha256, 1, {_DIGITS})"
-    for batch in cohort.judge(("subject", other, "same_as", picture, *stratify)):
+    shown = "found_subject" if cohort.rule.question.found else "NULL"  # as the picture's set has it
+    for batch in cohort.judge(("subject", other, shown, "same_as", picture, *stratify)):
         read.add(batch)
     return _numbered(read, stratify)
 

@@ -10,6 +10,7 @@ from covcat.export.training.laying import (
     Picture,
     TrainingForm,
     Way,
+    columns_of,
     count_by_side,
     pictures_of,
 )
@@ -65,7 +66,7 @@ def to_folder(
     found = pictures_of(cohort, chosen.split.side_of if chosen.split else None)
     read = [one for one in found.found if form.reads(one)]
     drawn = draw(read, cohort.parts if form.draws else ())
-    laying = Laying(target, taken := drawn.pictures, way, progress)
+    laying = Laying(target, columns_of(cohort), taken := drawn.pictures, way, progress)
     made = Exported(
         path=target if taken else None,
         rows=found.rows,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from covcat.catalog.columns import COLUMNS as EVERY
 from covcat.catalog.columns import Record, Value
-from covcat.export.training.laying import COLUMNS, Laying, Picture, TrainingForm, suffix_of
+from covcat.export.training.laying import Laying, Picture, TrainingForm, suffix_of
 from covcat.imaging.cohort_files import write_table
 
 # https://huggingface.co/docs/datasets/image_dataset; those of Pillow that an index may have
@@ -23,7 +23,7 @@ _BLANK = ("", "n/a", "na", "nan", "null", "none", "<na>", "#n/a", "#na")  # to p
 def write(laying: Laying) -> None:
     """Lay each side in a folder of its own."""
     rows = {side: _laid(laying, side, pictures) for side, pictures in laying.sides()}
-    columns, as_decimals = _alike(rows, ("file_name", _MASK, *COLUMNS))
+    columns, as_decimals = _alike(rows, ("file_name", _MASK, *laying.columns))
     for side, some in rows.items():
         records = (
             {name: _spelt(one[name], name in as_decimals) for name in columns} for one in some
@@ -32,7 +32,7 @@ def write(laying: Laying) -> None:
     every = (
         {**one, "file": f"{side}/{one['file_name']}"} for side, some in rows.items() for one in some
     )
-    write_table(laying.folder / "pictures.csv", ("file", *COLUMNS), every)
+    write_table(laying.folder / "pictures.csv", ("file", *laying.columns), every)
 
 
 def _laid(laying: Laying, side: str, pictures: list[Picture]) -> list[Record]:

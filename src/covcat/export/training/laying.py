@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from covcat.catalog import vocabulary
-from covcat.catalog.columns import NAMES, Record, Value
+from covcat.catalog.columns import Record, Value
 from covcat.catalog.matching import IMAGE_SUFFIXES
 from covcat.catalog.outlines import Outline
 from covcat.files import StoredFile
@@ -19,7 +19,6 @@ from covcat.imaging.cohort import Cohort, IndexedRelease
 from covcat.progress import Progress
 from covcat.store.manifest import load
 
-COLUMNS = tuple(name for name in NAMES if name != "raw")  # which is as large as all others
 ONE_SIDE = "train"  # where nothing is split
 SIDES = ("train", "val", "test")
 Way = Literal["links", "copies"]
@@ -32,7 +31,7 @@ class Picture:
     part: IndexedRelease
     side: str
     home: str  # names its release in a folder of several
-    record: Record  # by COLUMNS
+    record: Record  # by columns_of its cohort
     mask: StoredFile | None = None  # as the release has it
     outlines: tuple[tuple[str, Outline], ...] = ()  # in its own pixels, each with who has it
 
@@ -82,23 +81,27 @@ class Pictures:
     torn: int = 0  # pictures whose rows contradict each other in a column
 
 
+def columns_of(cohort: Cohort) -> tuple[str, ...]:
+    """Return what is told of each picture: all columns but `raw`, as large as all others."""
+    return tuple(name for name in cohort.columns if name != "raw")
+
+
 def pictures_of(cohort: Cohort, side_of: Callable[[Record], str] | None) -> Pictures:
     """Read the chosen rows, those of one picture together."""
     pictures, at, torn = Pictures(), dict[tuple[str, Value], int](), set[int]()
-    releases = Counter(part.resource.id for part in cohort.parts)
+    homes, columns = cohort_files.homes_of(cohort), columns_of(cohort)
     masks = {part.name: _Masks(part) for part in cohort.parts}
-    for part, record in cohort_files.chosen_rows(cohort, COLUMNS):
+    for part, record in cohort_files.chosen_rows(cohort, columns):
         pictures.rows += 1
         side = ONE_SIDE if side_of is None else side_of(record)
         number = at.setdefault((part.name, record["path"]), len(pictures.found))
         if number < len(pictures.found):
             torn.update([number] if _add(pictures.found[number].record, record) else [])
             continue
-        own = {name: record[name] for name in COLUMNS}
+        own = {name: record[name] for name in columns}
         own |= {} if side_of is None else {"split": side}
         mask = masks[part.name].of(record["mask_path"])
-        home = cohort_files.home_of(part, releases)
-        pictures.found.append(Picture(part, side, home, own, mask))
+        pictures.found.append(Picture(part, side, homes[part.name], own, mask))
     pictures.torn = len(torn)
     return pictures
 
@@ -113,7 +116,7 @@ def _add(known: Record, more: Record) -> bool:
         if name in _LISTS and value is not None:
             terms = f"{known[name] or ''}{vocabulary.JOINED}{value}".split(vocabulary.JOINED)
             known[name] = vocabulary.JOINED.join(dict.fromkeys(filter(None, terms)))
-        elif name in COLUMNS and name not in ("image_id", "split") and value is not None:
+        elif name not in _OF_THE_FIRST and value is not None:
             if known[name] is None:
                 known[name] = value
             elif known[name] != value:
@@ -123,7 +126,10 @@ def _add(known: Record, more: Record) -> bool:
 
 
 _LISTS = ("finding", "finding_path")
-_OF_ROWS = ("finding_raw", "filename", "label_source", "clinical_notes", "other_notes")
+_OF_THE_FIRST = ("image_id", "resource", "release", "split")
+_OF_ROWS = (
+    *("finding_raw", "filename", "label_source", "clinical_notes", "other_notes", "found_by"),
+)
 
 
 class _Masks:
@@ -145,6 +151,7 @@ class Laying:
     """A new folder, and the pictures that go there."""
 
     folder: Path
+    columns: tuple[str, ...]
     pictures: Sequence[Picture]
     way: Way
     progress: Progress

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from covcat.catalog.columns import Record
-from covcat.export.training.laying import COLUMNS, Laying, TrainingForm, everything
+from covcat.export.training.laying import Laying, TrainingForm, everything
 from covcat.imaging.cohort_files import write_table
 
 
 def write(laying: Laying) -> None:
     """Write a row a picture; the pictures stay where they are."""
-    columns = ("file", "mask_file", *COLUMNS)
+    columns = ("file", "mask_file", *laying.columns)
     write_table(laying.folder / "pictures.csv", columns, _rows(laying))
 
 

@@ -49,13 +49,16 @@ def draw(pictures: Sequence[Picture], parts: Sequence[IndexedRelease]) -> Drawn:
     made = Drawn(list(pictures))
     homes = {one.part.name: one.home for one in pictures}
     at = {(one.part.name, str(one.record["path"])): n for n, one in enumerate(pictures)}
+    each = {one.name: one for one in parts}
     for part in parts:
+        if part.name != part.asked.name:  # it holds pictures of rows, which draw on these
+            continue
         wanted: dict[str, list[_Wanted]] = {}
         home = homes.get(part.name, part.resource.id)
         for number, one in enumerate(pictures):
             if one.part is part and (place := one.record["outlines_path"]) is not None:
                 wanted.setdefault(str(place), []).append(_Wanted(number, home))
-        for record in _rows_on_others(part, parts):
+        for record in _rows_on_others(part, [*each.values()]):
             number = at.get((str(record["found_in"]), str(record["found_path"])), -1)
             made.elsewhere += number < 0
             if number >= 0:
