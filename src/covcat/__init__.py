@@ -316,9 +316,8 @@ def select(
         cohort_files.to_file(cohort, Path(output), form)
     elif output is not None:
         cohort_files.to_folder(cohort, Path(output), form, Silent())
-    columns = cohort.columns
-    rows = [record for _, record, why in cohort.judge_rows(columns) if not why]
-    table = table_of(rows, store, columns)
+    rows = [record for _, record, why in cohort.judge_rows(cohort.columns) if not why]
+    table = table_of(rows, store, cohort.columns)
     table.attrs["counts"] = asdict(cohort.counts)
     return table
 
