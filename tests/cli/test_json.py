@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from makers.covidx import put_sets
 from makers.runs import Ran
 from servers.hosts import World
 
@@ -35,7 +36,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "catalog draft": ["catalog draft zenodo:3757476"],
     "catalog schema": [],  # a schema of its own
     "cite": ["cite cohen sirm"],
-    "counts": ["counts sample --by finding", "counts sample --published"],
+    "counts": ["counts sample --by finding", "counts covid-net --published"],
     "doctor": ["doctor"],
     "export": ["export new-folder sample --for csv"],
     "extract": [f"extract {ARCHIVE} new", f"extract {ARCHIVE} --list"],
@@ -79,7 +80,13 @@ DEEP = {  # objects whose keys are not covcat's, or are explained on another pag
         "split balance[].counts",
     ),
     *("split check sides", "split check matched"),
-    *("license license", "license accepted", "license images", "counts releases[].tables"),
+    *(
+        "license license",
+        "license accepted",
+        "license images",
+        "counts releases[].tables",
+        "counts ways",
+    ),
 }
 
 
@@ -98,7 +105,13 @@ def printed(covcat: Callable[..., Ran], world: World) -> Callable[[str], Any]:
     waiting = Path("covcat-data/.covcat/partial/covid-ct@latest/0123")
     waiting.mkdir(parents=True)
     (waiting / "a.zip").write_bytes(b"x")
-    return lambda line: covcat(*line.split(), "--json", mirror=world.url).document
+
+    def document_of(line: str) -> Any:
+        if "covid-net" in line:
+            put_sets()
+        return covcat(*line.split(), "--json", mirror=world.url).document
+
+    return document_of
 
 
 def paths(name: str, value: Any, before: str = "", depth: int = 0) -> Iterator[str]:

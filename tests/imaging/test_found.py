@@ -165,6 +165,33 @@ def test_published_counts_say_list_by_list_which_pictures_are_here_and_what_lack
     assert "  all of these that covcat can fetch: covcat fetch --for covid-net@2022-02-17\n" in said
 
 
+def test_published_counts_have_the_same_figures_list_by_list_in_json(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    put("cohen@0.2", {**COHEN, "images/SARS-day0.jpeg": png(9, 9)})  # one name, two pictures
+    data = json.loads(covcat("counts", "covid-net", "--published", "--json").out)["data"]
+    first = next(one for one in data["lists"] if one["list"] == V4)
+    assert (first["release"], first["rows"], first["pictures"], first["several"]) == (
+        *("covid-net@2022-02-17", 5, 1, 1),
+    )
+    assert first["found_in"] == {"figure1@2020-05-08": 1}
+    radiography = "version 3 of the COVID-19 Radiography Database"
+    assert first["lacking"] == [
+        {"sets": ["cohen"], "rows": 1},
+        {"sets": [radiography], "rows": 1},
+        {"sets": ["RSNA Pneumonia Detection Challenge"], "rows": 1},
+    ]
+    for one in data["lists"]:
+        lacking = sum(each["rows"] for each in one["lacking"])
+        assert one["pictures"] == sum(one["found_in"].values())
+        assert one["rows"] == one["pictures"] + one["several"] + lacking
+        assert {name for each in one["lacking"] for name in each["sets"]} <= data["ways"].keys()
+    assert data["ways"]["cohen"].endswith("; covcat fetch cohen@2020-06-22")
+    assert data["ways"][radiography].startswith("Kaggle, ")
+    plain = json.loads(covcat("counts", "figure1", "--published", "--json").out)["data"]
+    assert (plain["lists"], plain["ways"]) == ([], {})
+
+
 def test_fetch_for_plans_the_lists_and_each_set_that_has_their_pictures_once(
     covcat: Callable[..., Ran], sets: None
 ) -> None:

@@ -165,7 +165,8 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
     from covcat.imaging.index import here
 
     asked = here(session.catalog, session.store, names or ())
-    found, failed = indexes.each(asked, lambda *one: _tables(session, *one))
+    lists = found_rows.Lists()
+    found, failed = indexes.each(asked, lambda one, of: _tables(session, one, of, lists))
     indexes.warn_of_failures(session, failed)
     every = [(name, table) for name, tables in found.items() for table in tables]
     wrong = []
@@ -179,7 +180,8 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
     data = {
         "releases": [
             {"release": name, "tables": list(map(_plain, tables))} for name, tables in found.items()
-        ]
+        ],
+        **asdict(lists),
     }
     if not (wrong or failed) or session.format(output) != "json":  # else the error has them
         by = dict.fromkeys(name for _, table in every for name in table.published.by)
@@ -203,8 +205,13 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
         )
 
 
-def _tables(session: Session, resource: Resource, release: Release) -> "list[RecountedTable]":
-    """Count the tables of a release again; say of each what it counts, and what it leaves out."""
+def _tables(
+    session: Session, resource: Resource, release: Release, lists: found_rows.Lists
+) -> "list[RecountedTable]":
+    """Count the tables of a release again; say of each what it counts, and what it leaves out.
+
+    What is told of its lists is added to `lists`.
+    """
     from covcat.imaging import counts as counting
     from covcat.imaging.query import Question
 
@@ -219,7 +226,7 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Rec
     index = indexes.index_here(session, resource, release)
     indexes.tell(session, index)
     _warn_of_gone(session, [index], Question())
-    found_rows.tell_lists(session, indexes.Indexed(resource, release, index))
+    found_rows.tell_lists(session, indexes.Indexed(resource, release, index), lists)
     tables = [counting.recount_table(index, one) for one in published]
     for table, one in zip(tables, published, strict=True):
         text = "cannot be counted from the image index"

@@ -1,7 +1,8 @@
 """--found: rows of labels with their pictures in other sets, and what those lack."""
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from covcat.catalog.columns import FOUND_NAMES, NAMES, Record
 from covcat.catalog.entries import Release, Resource
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 COLUMNS = (*NAMES, *FOUND_NAMES)
 SHORT = ("resource", "filename", "finding", "patient_id", "found_in", "found_path", "found_license")
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What `counts --published` tells of lists whose pictures lie elsewhere."""
+
+    lists: list[dict[str, Any]] = field(default_factory=list)
+    ways: dict[str, str] = field(default_factory=dict)  # what brings the pictures of a set
 
 
 def elsewhere(session: Session, found: Iterable[indexes.Indexed]) -> "list[Elsewhere]":
@@ -97,22 +106,22 @@ def tell(session: Session, name: str, release: Release, counts: "FoundCounts") -
     _tell_ways(session, name, release, lacking)
 
 
-def tell_lists(session: Session, one: indexes.Indexed) -> None:
+def tell_lists(session: Session, one: indexes.Indexed, told: Lists) -> None:
     """Say list by list how many pictures are here, and which sets may have the others."""
     if not one.release.images_in:
         return
     (rest,) = elsewhere(session, [one])
     counts, name = rest.count(), one.index.name
-    for table, rows in counts.rows.items():
-        here = {at: number for (its, at), number in counts.found.items() if its == table}
-        lacking = {sets: number for (its, sets), number in counts.lacking.items() if its == table}
-        where = ", ".join(f"{number:,} in {at}" for at, number in here.items())
-        text = f"{sum(here.values()):,} of {plural(rows, 'row')} have a picture here"
+    every = [counts.of_list(table) for table in counts.rows]
+    for its in every:
+        where = ", ".join(f"{number:,} in {at}" for at, number in its["found_in"].items())
+        text = f"{its['pictures']:,} of {plural(its['rows'], 'row')} have a picture here"
         text += f" ({where})" if where else ""
-        more = ", ".join(f"{number:,} in {_either(sets)}" for sets, number in lacking.items())
-        session.say(f"{name}: {table}: {text}" + (f"; not here: {more}" if more else ""))
+        more = ", ".join(f"{each['rows']:,} in {_either(each['sets'])}" for each in its["lacking"])
+        session.say(f"{name}: {its['list']}: {text}" + (f"; not here: {more}" if more else ""))
     _warn_of_several(session, name, counts)
-    _tell_ways(session, name, one.release, counts.lacking_in())
+    told.lists.extend({"release": name, **its} for its in every)
+    told.ways.update(_tell_ways(session, name, one.release, counts.lacking_in()))
 
 
 def _either(sets: Iterable[str]) -> str:
@@ -127,13 +136,15 @@ def _warn_of_several(session: Session, name: str, counts: "FoundCounts") -> None
 
 def _tell_ways(
     session: Session, name: str, release: Release, lacking: Iterable[tuple[str, ...]]
-) -> None:
+) -> dict[str, str]:
     """Say what brings pictures that are not here: commands, or what a person does."""
     every = list(dict.fromkeys(one for sets in lacking for one in sets))
     if {one.resource for one in release.images_in} & {*every}:
         session.say(f"  all of these that covcat can fetch: covcat fetch --for {name}")
-    for one in every:
-        session.say(f"  {one}: {_way(session, name, release, one)}")
+    ways = {one: _way(session, name, release, one) for one in every}
+    for one, way in ways.items():
+        session.say(f"  {one}: {way}")
+    return ways
 
 
 def _way(session: Session, name: str, release: Release, wanted: str) -> str:

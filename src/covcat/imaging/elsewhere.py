@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from covcat.catalog import matching
 from covcat.catalog.columns import FOUND_NAMES, NAMES, Record, Value
@@ -89,6 +90,20 @@ class FoundCounts:
     lacking: Counter[Kind] = field(default_factory=Counter)
     several: Counter[str] = field(default_factory=Counter)  # by the set that has several
     named: list[str] = field(default_factory=list)  # the first of those rows
+
+    def of_list(self, table: str) -> dict[str, Any]:
+        """Return the figures of one list."""
+        found = {at: number for (its, at), number in self.found.items() if its == table}
+        lacking = {sets: number for (its, sets), number in self.lacking.items() if its == table}
+        pictures = sum(found.values())
+        return {
+            "list": table,
+            "rows": self.rows[table],
+            "pictures": pictures,
+            "found_in": found,
+            "several": self.rows[table] - pictures - sum(lacking.values()),
+            "lacking": [{"sets": list(sets), "rows": number} for sets, number in lacking.items()],
+        }
 
     def found_in(self) -> dict[str, int]:
         """Return how many rows have a picture, by ID@RELEASE."""
