@@ -177,12 +177,8 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
                 counts = f"published {row.published}, found {row.found}"
                 why = f": {_explanation(row)}" if row.status == "outdated" else ""
                 wrong.append(f"{name}: {table.published.of}: {which}{counts}{why}")
-    data = {
-        "releases": [
-            {"release": name, "tables": list(map(_plain, tables))} for name, tables in found.items()
-        ],
-        **asdict(lists),
-    }
+    plain = [{"release": name, "tables": list(map(_plain, its))} for name, its in found.items()]
+    data = {"releases": plain, **asdict(lists)}
     if not (wrong or failed) or session.format(output) != "json":  # else the error has them
         by = dict.fromkeys(name for _, table in every for name in table.published.by)
         first = ("of",) if len(asked) == 1 else ("release", "of")
