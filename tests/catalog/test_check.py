@@ -310,6 +310,14 @@ def test_a_word_may_only_stand_for_one_of_the_vocabulary(values: str, said: str)
         ("one_hot: {A: Pneumona}", "`A` is called `Pneumona`, no word of it (did you mean"),
         ("one_hot: {A: negative}", "`A`: expected a finding, whose column may deny it"),
         ("one_hot: {A: SARS}, columns: {finding: b}", "expected no other `finding` beside them"),
+        ("adds: yes, joins: series", "`joins` needs `adds: yes`, and a column of that label"),
+        ("joins: study, columns: {study: b}", "`joins` needs `adds: yes`, and a column of that"),
+        ("adds: yes, joins: folder", "`joins: folder` and `folder` go together"),
+        ("adds: yes, folder: '{A}'", "`joins: folder` and `folder` go together"),
+        (
+            "adds: yes, joins: folder, folder: '{A}', match: stem",
+            "a folder has no suffix: expected",
+        ),
     ],
 )
 def test_a_column_of_one_finding_stands_for_a_term_and_is_all_that_says_it(keys, said) -> None:

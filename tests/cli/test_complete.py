@@ -233,7 +233,7 @@ def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
         ("covcat images --finding COV", ["COVID-19"]),
         ("covcat select --license-allows c", ["commercial"]),
         ("covcat counts --sex ", ["F", "M"]),
-        ("covcat images --one-per ", ["patient", "subject", "picture"]),
+        ("covcat images --one-per ", ["patient", "subject", "picture", "series"]),
         ("covcat --color a", ["auto", "always"]),
         ("covcat fetch --require ", ["any", "pinned", "host"]),
         ("covcat verify --progress j", ["json"]),

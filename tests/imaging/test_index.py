@@ -1001,14 +1001,19 @@ def test_the_slices_of_covidx_ct_have_what_its_table_says_of_their_patients() ->
     assert said == [f"covidnet-ct:{one}" for one in slices.values()]
 
 
-def test_a_patient_who_stands_twice_has_both_rows_and_the_first_decides() -> None:
+def test_of_what_two_rows_of_a_patient_disagree_in_nothing_is_taken_and_it_is_told() -> None:
     people = ["1,1,,50.0,,,", "1,0,1.0,60.0,,,"]
     (video,), report = joined(["patient_1_L1,"], people)
-    assert values(video, "covid age sex") == ["yes", 50, "M"]
+    assert values(video, "finding covid age sex") == [None, "unknown", None, "M"]
     kept = cells(video)
     assert [*kept] == ["severity.csv", "clinical_variables.csv", "clinical_variables.csv#2"]
     assert kept["clinical_variables.csv#2"]["pat_age"] == "60.0"
-    assert report.not_added == 0
+    assert (report.not_added, report.conflicts) == (0, 1)
+    where = "in `clinical_variables.csv` row 1 and `{}` in `clinical_variables.csv` row 2"
+    assert sorted(report.conflicting) == [
+        f"age of patient `figure1:1` is `50` {where.format(60)}",
+        f"covid of patient `figure1:1` is `yes` {where.format('no')}",
+    ]
 
 
 def test_what_a_video_says_itself_wins_over_its_patients_row() -> None:

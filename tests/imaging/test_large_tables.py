@@ -324,9 +324,9 @@ def test_rows_that_add_to_others_come_in_their_order_and_the_others_are_counted(
     assert (list(kept.rows_for("a")), kept.count_unused()) == ([], 0)
     for number in range(30_000):
         kept.keep(f"p{number % 10_000}", {"age": number, "sex": None, "raw": "é😀\ud800" * 50})
-    assert [one["age"] for one in kept.rows_for("p7")] == [7, 10_007, 20_007]
-    assert [one["age"] for one in kept.rows_for("p7")] == [7, 10_007, 20_007]
-    assert next(kept.rows_for("p8"))["raw"] == "é😀\ud800" * 50
+    assert [one.record["age"] for one in kept.rows_for("p7")] == [7, 10_007, 20_007]
+    assert [one.record["age"] for one in kept.rows_for("p7")] == [7, 10_007, 20_007]
+    assert next(kept.rows_for("p8")).record["raw"] == "é😀\ud800" * 50
     assert list(kept.rows_for("p")) == []
     assert kept.count_unused() == 29_994
 

@@ -161,8 +161,7 @@ def _table_mistakes(table: LabelTable) -> Iterator[tuple[str, str]]:
         for text in _word_mistakes(label, words):
             yield "values", text
     yield from (("one_hot", text) for text in _one_hot_mistakes(table))
-    if table.joins and not (table.adds and table.joins in (table.columns or table.extract or {})):
-        yield "joins", "`joins` needs `adds: yes`, and a column of that label"
+    yield from _join_mistakes(table)
     patterns = [("extract", one.partition(": ")[2]) for one in (table.extract or {}).values()]
     patterns += [("pattern", table.pattern)] if table.pattern else []
     for key, pattern in patterns:
@@ -173,6 +172,17 @@ def _table_mistakes(table: LabelTable) -> Iterator[tuple[str, str]]:
         else:
             if key == "extract" and compiled.groups != 1:
                 yield key, f"`{pattern}` needs one group"
+
+
+def _join_mistakes(table: LabelTable) -> Iterator[tuple[str, str]]:
+    """Give what is wrong with how a table is joined to many images."""
+    if (table.joins == "folder") != (table.folder is not None):
+        yield "folder", "`joins: folder` and `folder` go together"
+    elif table.joins == "folder" and table.match == "stem":
+        yield "match", "a folder has no suffix: expected path, name or fold"
+    said = {**(table.columns or {}), **(table.extract or {})}
+    if table.joins and not (table.adds and (table.joins == "folder" or table.joins in said)):
+        yield "joins", "`joins` needs `adds: yes`, and a column of that label"
 
 
 def _one_hot_mistakes(table: LabelTable) -> Iterator[str]:

@@ -44,6 +44,9 @@ COLUMNS = (
     Column("finding_raw", "text", "as the source has it, unchanged"),
     Column("covid", "text", "COVID-19 among the findings", YES_NO_UNKNOWN),
     Column("patient_id", "text", "RESOURCE:ID as the source numbers patients"),
+    Column("study", "text", "the UID of DICOM; else RESOURCE:ID as the source numbers studies"),
+    Column("series", "text", "the same of the series: slices of one scan have it alike"),
+    Column("slice", "integer", "number of the slice in its series, or its place there"),
     Column("same_as", "text", "RESOURCE@RELEASE:PATH of the picture that stands for its copies"),
     Column("subject", "text", "who is on the picture, as far as known; never blank"),
     Column("offset", "integer", "days since the first symptoms or hospitalisation; may be < 0"),
@@ -91,7 +94,8 @@ FOUND_COLUMNS = (  # with `images --found`: the picture of a row, in whatever re
 FOUND_NAMES = tuple(column.name for column in FOUND_COLUMNS)
 WITH_PICTURES = (*NAMES, "found_in", "found_by")  # of a cohort, whose rows have their pictures
 LABELS = (  # what a table can say; the others follow from the files
-    *("modality", "view", "finding", "patient_id", "offset", "sex", "age", "survival", "icu"),
+    *("modality", "view", "finding", "patient_id", "study", "series", "slice", "offset", "sex"),
+    *("age", "survival", "icu"),
     *("intubated", "date", "location", "filename", "doi", "url", "license", "clinical_notes"),
     *("other_notes", "split", "severity", "pcr", "temperature", "po2"),
 )

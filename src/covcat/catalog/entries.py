@@ -67,7 +67,8 @@ class LabelTable(Noun):
     license: Literal["unknown"] | None = None  # of pictures that the set's own does not cover
     disputed: tuple[Disputed, ...] = ()  # rows whose stated licence others contradict
     adds: Literal["yes"] | None = None  # fills blanks of what other tables say; makes no rows
-    joins: Literal["patient_id"] | None = None  # of `adds`: to all rows of that patient
+    joins: Literal["patient_id", "study", "series", "folder"] | None = None  # of `adds`: what by
+    folder: Text | None = None  # of `joins: folder`: what it is called, with {their column}s
     encoding: Text | None = None  # default utf-8
     delimiter: Text | None = None  # default `,`; `tab` and `space` by name
     quote: Literal["none"] | None = None  # of a table in which `"` is a letter like any other

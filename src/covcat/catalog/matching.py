@@ -6,7 +6,7 @@ them), with `\` of Windows, `./`, `//` or a leading `/`.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -61,6 +61,24 @@ def masks(table: LabelTable, cells: Mapping[str, str], image: str | None) -> lis
     if image is not None:
         cells = {**cells, "path": image, "name": _name(image), "stem": _stem_of_any(image)}
     return _filled(table.mask, cells)
+
+
+def folder(row: Row, table: LabelTable) -> str | None:
+    """Return by what the folder of a row's images is known again, as `folder_keys` has it."""
+    if not (names := _filled(table.folder, row.cells)):
+        return None
+    return f"{table.match} {_KEYS[table.match](plain_path(names[0]))}"
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """Give the folders that a file lies in, the nearest first."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def folder_keys(path: str) -> list[str]:
+    """Return by what a row may mean a folder."""
+    return [f"{match} {_KEYS[match](path)}" for match in ("path", "name", "fold")]
 
 
 def finder(match: str, images: Iterable[str], others: Iterable[str] = ()) -> Find:

@@ -166,8 +166,16 @@ def warn_of_gone(session: Session, gone: Mapping[str, int]) -> None:
 
 def warn_of_labels(session: Session, every: "Sequence[Index]", question: "Question") -> None:
     """Warn of pictures of which one row is taken, and others say another finding."""
-    from covcat.imaging.query import count_differing
+    from covcat.imaging.query import count_differing, count_unordered
 
+    if question.one_per == "series":
+        session.say(
+            "of each series the middle one of its slices that pass is taken: column `slice`"
+        )
+        if number := sum(count_unordered(one, question) for one in every):
+            session.say(
+                f"warning: of {number:,} series the order is not known: the middle one by name"
+            )
     if number := count_differing(every, question):
         what = plural(number, "picture")
         session.say(f"warning: {what} with copies that have other findings: covcat overlap -v")
@@ -217,6 +225,12 @@ def tell(session: Session, index: "Index") -> None:
         session.say(f"{name}: {where}" if report.is_part else f"warning: {name}: {lost}")
     for what in report.lacking:
         session.say(f"warning: {name}: {what}, though its entry names it")
+    if report.conflicts:
+        named = "; ".join(str(cut(one)) for one in report.conflicting[:_NAMED])
+        session.say(
+            f"warning: {name}: {plural(report.conflicts, 'join')} of rows that contradict each "
+            f"other or could be of several images, of which nothing is taken: {named}"
+        )
     for path in report.altered:
         changed = f"`{path}` was changed since it was fetched, and is read as it is now"
         session.say(f"warning: {name}: {changed}: covcat verify {name}")

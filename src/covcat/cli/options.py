@@ -250,8 +250,8 @@ Where = Annotated[
 OnePer = Annotated[
     str | None,
     choice(
-        ("patient", "subject", "picture"),
-        "The earliest of each patient or subject; or each picture once.",
+        ("patient", "subject", "picture", "series"),
+        "The earliest of each patient or subject; each picture once; the middle of each series.",
         "--one-per",
     ),
 ]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from shlex import quote
 
@@ -18,10 +18,10 @@ from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.catalog.selection import matches
 from covcat.errors import IntegrityError
 from covcat.files import disk_errors, hashed, sqlite_errors
-from covcat.imaging import labels, readers, sizes
+from covcat.imaging import labels, readers, sizes, slices
+from covcat.imaging.joins import Joins
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom import PREAMBLE
-from covcat.imaging.scratch import Additions
 from covcat.imaging.write import insert, table_of
 from covcat.names import is_litter
 from covcat.progress import Progress
@@ -56,6 +56,8 @@ class IndexReport:
     image_only: int = 0
     ambiguous: int = 0  # rows whose image could be several files; counted as label only
     not_added: int = 0  # rows that only add to others, of which nothing else is here
+    conflicts: int = 0  # images, folders, series, studies, patients whose rows disagree
+    conflicting: list[str] = field(default_factory=list)  # the first of these, and in what
     without_term: dict[str, int] = field(default_factory=dict)  # findings not in the vocabulary
     unmatched: list[str] = field(default_factory=list)  # the first images that are not here
     bare: int = 0  # of `both`: DICOM without a preamble, whose syntax had to be inferred
@@ -92,6 +94,7 @@ def write(
             base.execute(text)
         build = _IndexBuild(resource, release, manifest, folder, progress)
         insert(base, NAMES, build.records())
+        slices.order(base)
         base.create_function(
             "digest",
             1,
@@ -143,7 +146,7 @@ class _IndexBuild:
         self.images -= self.masks
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
-        self.of_image, self.of_patient = Additions(), Additions()
+        self.joins = Joins()
 
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
@@ -163,11 +166,13 @@ class _IndexBuild:
                 self.report.image_only += 1
                 blank = labels.make_blank(self.resource)
                 blank["mask_path"] = next(self._masks_of(path), None)
-                one = self._complete(blank, path, "image only")
+                one = self._complete(blank, path, "image only", path)
                 self.progress.advance(self.task, 1)
                 yield one
         self.report.images = len(self.images)
-        self.report.not_added += self.of_patient.count_unused()
+        self.report.not_added += self.joins.count_unused()
+        self.report.conflicts = self.joins.conflicts
+        self.report.conflicting = self.joins.conflicting
         self.report.without_term = dict(without.most_common(_SHOWN))
         self._check_tables()
         self.progress.finish(self.task)
@@ -192,29 +197,29 @@ class _IndexBuild:
     def _read_tables(self) -> Iterator[Record]:
         """Give a record for each row; tables that only add to others are read before these."""
         report = self.report
-        for table in sorted(self.tables, key=lambda one: one.adds is None):
+        for table in (one for one in self.tables if one.adds is not None):
+            for row, found, _, paths in self._read_rows(table):
+                found |= self._outlines_of(row, paths[0] if len(paths) == 1 else None)
+                at = f"`{row.file}` row {report.rows.get(row.file, 0):,}"
+                report.not_added += not self.joins.keep(table, row, found, paths, at)
+        self.joins.settle(chain(self.images, self.others))
+        for table in (one for one in self.tables if one.adds is None):
             for row, found, names, paths in self._read_rows(table):
                 path = paths[0] if len(paths) == 1 else None
                 found |= self._outlines_of(row, path)
-                if table.joins is not None:
-                    self.of_patient.keep(str(found[table.joins]), found)
-                elif table.adds is not None and path is not None:
-                    self.of_image.keep(path, found)
-                elif table.adds is not None:
-                    report.not_added += 1
-                else:
-                    places = matching.masks(table, row.cells, path)
-                    found["mask_path"] = next((one for one in places if one in self.files), None)
-                    report.ambiguous += len(paths) > 1
-                    report.label_only += path is None
-                    report.both += path is not None
-                    is_bare = table.reader == "dicom" and PREAMBLE in row.cells
-                    report.bare += path is not None and is_bare
-                    if path is not None:
-                        self.images.add(path)  # no suffix may say so, but this row does
-                    elif names and len(report.unmatched) < _SHOWN:
-                        report.unmatched.append(_shorten(names[0]))
-                    yield self._complete(found, path, "both" if path else "label only")
+                places = matching.masks(table, row.cells, path)
+                found["mask_path"] = next((one for one in places if one in self.files), None)
+                report.ambiguous += len(paths) > 1
+                report.label_only += path is None
+                report.both += path is not None
+                is_bare = table.reader == "dicom" and PREAMBLE in row.cells
+                report.bare += path is not None and is_bare
+                if path is not None:
+                    self.images.add(path)  # no suffix may say so, but this row does
+                elif names and len(report.unmatched) < _SHOWN:
+                    report.unmatched.append(_shorten(names[0]))
+                name = path or next(iter(names), "")
+                yield self._complete(found, path, "both" if path else "label only", name)
 
     def _outlines_of(self, row: Row, path: str | None) -> Record:
         """Return what is drawn on the image of a row, and if that was of its size."""
@@ -261,12 +266,9 @@ class _IndexBuild:
             paths = known or next((hits for name in names if (hits := find(name))), [])
             yield row, reading.record(row), names, paths
 
-    def _complete(self, found: Record, path: str | None, matched: str) -> Record:
+    def _complete(self, found: Record, path: str | None, matched: str, called: str) -> Record:
         """Add what other rows say of the same image or patient, and what its file is."""
-        if path is not None:
-            found = labels.merge(found, self.of_image.rows_for(path))
-        if (patient := found["patient_id"]) is not None:
-            found = labels.merge(found, self.of_patient.rows_for(str(patient)))
+        found = self.joins.add_to(found, path, called)
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
         found |= {
             "image_id": f"{self.resource.id}:{name}",  # numbered where there are several
@@ -293,6 +295,8 @@ class _IndexBuild:
             )
             found["mask_fits"] = _fits(own, its)
             self.report.other_size += found["mask_fits"] == "no" and self.seen[path] == 1
+        if size and (size.slices or 1) > 1:  # a volume is a series of itself
+            found["slice"] = None
         return found | {"sha256": stored.sha256, "bytes": stored.bytes}
 
     def _masks_of(self, path: str) -> Iterator[str]:

@@ -17,12 +17,13 @@ NOT_FIRST = {
     "patient": "another image of its patient is chosen",
     "subject": "another image of its subject is chosen",
     "picture": "another copy of the picture is chosen",
+    "series": "another slice of its series is chosen",
 }
 NO_PATIENT = "its patient is not known"
 NOT_KNOWN = "what it allows is unknown"
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
 COUNTED = ("image_id", "path", "sha256", "bytes", "patient_id", "offset", "license", *_ALLOWS)
-_JOINING = ("subject", "same_as")
+_JOINING = ("subject", "same_as", "series", "slices", "slice")
 _NAMED = 20  # images that are not here
 
 
@@ -242,6 +243,8 @@ class Cohort:
         """Number the rows that stand for their patient, subject or picture, over all releases."""
         best: dict[str, tuple[bool, int, int]] = {}
         one_per = self.rule.question.one_per or ""
+        if one_per == "series":
+            return self._find_middles()
         columns = (*COUNTED, *_JOINING)
         every = (
             (batch.part, *pair) for batch in self._each(columns) for pair in batch.records(columns)
@@ -256,6 +259,22 @@ class Cohort:
             if key and not why and place < best.get(key, (True, 1 << 62, 0)):
                 best[key] = place
         return frozenset(number for _, _, number in best.values())
+
+    def _find_middles(self) -> frozenset[int]:
+        """Number the middle slice of each series, in the first release that has it."""
+        series: dict[str, tuple[str, list[tuple[bool, int, int]]]] = {}
+        columns = (*COUNTED, *_JOINING)
+        every = (
+            (batch.part, *pair) for batch in self._each(columns) for pair in batch.records(columns)
+        )
+        for number, (part, record, why) in enumerate(every):
+            record |= {"resource": part.resource.id, "release": part.release.id}  # of the picture
+            if not why and (key := query.key_of(record, "series")) is not None:
+                first, slices = series.setdefault(key, (part.name, []))
+                if part.name == first:
+                    at = record["slice"]
+                    slices.append((at is None, int(at or 0), number))
+        return frozenset(sorted(each)[(len(each) - 1) // 2][-1] for _, each in series.values())
 
     @cached_property
     def counts(self) -> CohortCounts:

@@ -34,7 +34,7 @@ from covcat.store.manifest import load, raw
 
 __all__ = ["VERSION", "Index", "here", "index_of"]
 
-VERSION = "13"  # of what covcat makes of the same files
+VERSION = "14"  # of what covcat makes of the same files
 _TRIES = 3  # while another process changes the release
 _NO_ENTRY = (errno.EACCES, errno.EPERM, errno.EROFS)
 

@@ -25,8 +25,21 @@ _RANGES = {"age": (0, 130), "temperature": (25, 45), "po2": (0, 100)}  # years, 
 _TEXTS = ("location", "license", "clinical_notes", "other_notes")  # may have lines
 _OR = " | "  # between columns of which the first with a value is taken
 _SHORT = 200  # letters of a text that is remembered
-_SHOWN = 50  # columns that a message names
 NOT_OUTLINED: Record = dict.fromkeys(("outlines", "outlines_path", "outlines_fit"))
+TOGETHER = (  # what one row says, and never two
+    ("finding", "finding_path", "finding_raw", "covid"),
+    ("license", "license_spdx", *(f"allows_{use}" for use in USES)),
+    tuple(NOT_OUTLINED),
+)
+_TOGETHER = frozenset(name for group in TOGETHER for name in group)
+_IN_HEADERS = {  # of DICOM, whatever an entry says
+    "study": "StudyInstanceUID",
+    "series": "SeriesInstanceUID",
+    "slice": "InstanceNumber",
+}
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_BLANK = (None, "", "unknown")
+_SHOWN = 50  # columns that a message names
 _T = TypeVar("_T")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -56,10 +69,13 @@ class LabelReader:
         works["offset"] = lambda raw: (
             sign * days if isinstance(days := vocabulary.number(raw), int) else None
         )
+        works["slice"] = lambda raw: (
+            number if isinstance(number := vocabulary.number(raw), int) else None
+        )
         works["date"] = lambda raw: date(raw, table.dates)
         self._meanings = {name: _remembered(work) for name, work in works.items()}
         self._finding = _remembered(self._find_finding)
-        whole = _licence_of_all(resource, table)
+        whole = None if table.adds else _licence_of_all(resource, table)  # the image's row says it
         self._terms = _remembered(lambda raw: terms_of(raw, whole))
 
     def record(self, row: Row) -> Record:
@@ -71,8 +87,12 @@ class LabelReader:
         for name, meaning in self._meanings.items():
             value = meaning(raw[name])
             found[name] = None if value == "" else value
-        number = str(found["patient_id"] or "").strip()
-        found["patient_id"] = f"{self._resource.id}:{number}" if number else None
+        for name in ("patient_id", "study", "series"):
+            number = str(found[name] or "").strip()
+            is_of_all = name != "patient_id" and _UID.fullmatch(number)
+            found[name] = (
+                number if is_of_all else f"{self._resource.id}:{number}" if number else None
+            )
         if table.one_hot is None:
             found |= self._finding(raw["finding"])
         else:
@@ -166,6 +186,8 @@ class LabelReader:
                 found[label] = [one for one in hits if one is not None]
             elif self._table.reader == "names" and label in names:
                 found[label] = [label]
+            elif self._table.reader == "dicom" and _IN_HEADERS.get(label) in names:
+                found[label] = [_IN_HEADERS[label]]
         return {label: columns for label, columns in found.items() if columns}
 
 
@@ -232,9 +254,7 @@ def merge(one: Record, further: Iterable[Record]) -> Record:
         if size > MOST_BYTES:
             what = f"what `{more.get('label_source')}` adds to one image"
             raise too_much(what, MOST_BYTES, "bytes")
-        for name, value in filled.items():
-            if value in (None, "", "unknown"):
-                filled[name] = more.get(name)
+        _fill(filled, more)
         for file, row in json.loads(raw).items():
             cells[numbered(file, cells, last)] = row
         sources.append(more.get("label_source"))
@@ -242,6 +262,21 @@ def merge(one: Record, further: Iterable[Record]) -> Record:
     filled["raw"] = json.dumps(cells, ensure_ascii=False)
     filled["label_source"] = vocabulary.JOINED.join(dict.fromkeys(named))
     return filled
+
+
+def _fill(record: Record, more: Record) -> None:
+    """Fill the blanks; what belongs together comes from one row."""
+    for group in TOGETHER:
+        is_said, has_more = (any(_says(row.get(name)) for name in group) for row in (record, more))
+        if has_more and not is_said:
+            record |= {name: more.get(name) for name in group}
+    for name, value in more.items():
+        if name not in _TOGETHER and record.get(name, name) in _BLANK:
+            record[name] = value
+
+
+def _says(value: Value) -> bool:
+    return value not in _BLANK and not (isinstance(value, str) and vocabulary.is_blank(value))
 
 
 def _cell(cells: Mapping[str, str], name: str) -> str | None:

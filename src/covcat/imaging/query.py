@@ -24,6 +24,9 @@ ONE_PER = {  # what makes two images one
     "subject": "subject",
     "picture": "CASE WHEN path NOT NULL "
     "THEN coalesce(same_as, resource || '@' || release || ':' || path) END",
+    # a volume or a film of many frames is one of itself, and what has no series too
+    "series": "CASE WHEN series NOT NULL AND coalesce(slices, 1) = 1 THEN series "
+    "WHEN path NOT NULL THEN resource || '@' || release || ':' || path END",
 }
 LEVELS = f"'; ' || replace(finding_path, '{vocabulary.LEVEL}', '; ') || '; '"  # and what is above
 _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
@@ -88,10 +91,13 @@ def select(index: Index, question: Question) -> Iterator[Record]:
         key, first = ONE_PER[question.one_per], "offset IS NULL, offset, "
         if question.one_per == "picture":  # the one that stands for its copies
             first = "same_as IS NOT resource || '@' || release || ':' || path, "
+        at = "1"
+        if question.one_per == "series":  # its middle, which is what a reader looks at first
+            first, at = "slice IS NULL, slice, ", "(many + 1) / 2"
         text = (
             f"SELECT {columns} FROM (SELECT *, rowid AS n, row_number() OVER (PARTITION BY "  # noqa: S608
-            f"{key} ORDER BY {first}rowid) AS k FROM images WHERE "
-            f"{conditions} AND {key} IS NOT NULL) WHERE k = 1 ORDER BY n"
+            f"{key} ORDER BY {first}rowid) AS k, count(*) OVER (PARTITION BY {key}) AS many "
+            f"FROM images WHERE {conditions} AND {key} IS NOT NULL) WHERE k = {at} ORDER BY n"
         )
     yield from index.rows(text, values, question.where)
 
@@ -106,9 +112,12 @@ def ask(indexes: Sequence[Index], question: Question) -> Iterator[Record]:
 
 def key_of(record: Record, one_per: str) -> str | None:
     """Return what makes a record one with others."""
+    alone = f"{record['resource']}@{record['release']}:{record['path']}"
     if one_per == "picture":
-        alone = f"{record['resource']}@{record['release']}:{record['path']}"
         return str(record["same_as"] or alone) if record["path"] else None
+    if one_per == "series":
+        is_of_one = record["series"] is not None and int(record["slices"] or 1) == 1
+        return str(record["series"]) if is_of_one else alone if record["path"] else None
     key = record[ONE_PER[one_per]]
     return None if key is None else str(key)
 
@@ -132,6 +141,17 @@ def one_each(
         if key not in seen and (key not in standing or key == place):
             seen.add(key)
             yield record
+
+
+def count_unordered(index: Index, question: Question) -> int:
+    """Return how many series have slices that pass and of which nobody knows the order."""
+    conditions, values = question.sql()
+    text = (
+        "SELECT count(*) AS n FROM (SELECT 1 FROM images "  # noqa: S608
+        "WHERE series NOT NULL AND coalesce(slices, 1) = 1 "
+        f"AND {conditions} GROUP BY series HAVING count(*) > 1 AND count(slice) < count(*))"
+    )
+    return sum(int(row["n"] or 0) for row in index.rows(text, values, question.where))
 
 
 def count_differing(indexes: Iterable[Index], question: Question) -> int:

@@ -39,7 +39,7 @@ def join_subjects(labelled: Labelled, groups: Iterable[Sequence[Pair]]) -> Joine
     whose: dict[Key, str] = {}
     for key, rows in labelled.rows.items():
         names = [subject_alone(one) for one in rows]
-        names += [f"study {one}" for row in rows for one in str(row["studies"]).split("\n") if one]
+        names += [f"study {row[one]}" for row in rows for one in ("study", "series") if row[one]]
         patients |= {str(row["patient_id"]) for row in rows if row["patient_id"]}
         whose[key] = names[0]
         join(names)

@@ -1,6 +1,5 @@
 """What the indexes say of the pictures that are compared: their rows, read once."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -9,14 +8,9 @@ from covcat.imaging.opening import Index
 
 _COLUMNS = (
     *("resource", "release", "path", "sha256", "image_id", "patient_id", "finding", "covid"),
-    *("split", "license", "license_spdx", "filename"),
+    *("split", "license", "license_spdx", "filename", "study", "series"),
 )
-_STUDIES = ("StudyInstanceUID", "SeriesInstanceUID")  # DICOM's, of whom nobody says the patient
-_RAW = " OR ".join(f"raw LIKE '%{one}%'" for one in _STUDIES)
-_ROWS = (
-    f"SELECT {', '.join(_COLUMNS)}, CASE WHEN {_RAW} THEN raw END AS raw FROM images "  # noqa: S608
-    "WHERE path NOT NULL ORDER BY rowid"
-)
+_ROWS = f"SELECT {', '.join(_COLUMNS)} FROM images WHERE path NOT NULL ORDER BY rowid"  # noqa: S608
 
 Key = tuple[str, str]  # ID@RELEASE and path
 
@@ -37,11 +31,5 @@ def read_labels(indexes: Iterable[Index]) -> Labelled:
     found = Labelled()
     for index in indexes:
         for row in index.rows(_ROWS):
-            row["studies"] = "\n".join(sorted(_studies(str(row.pop("raw") or "{}"))))
             found.rows.setdefault((index.name, str(row["path"])), []).append(row)
     return found
-
-
-def _studies(raw: str) -> set[str]:
-    cells = [row for row in json.loads(raw).values() if isinstance(row, dict)]
-    return {str(row[name]) for row in cells for name in _STUDIES if row.get(name)}

@@ -68,6 +68,7 @@ def find_lacks(scope: Scope, holdings: Sequence[Holding], store: Store) -> list[
             ("pictures that are gone from the disk, or of another size", len(away), away),
             ("rows of labels without their picture", report.label_only, report.unmatched),
             ("of these, rows that could mean several pictures", report.ambiguous, ()),
+            ("joins of rows that contradict each other", report.conflicts, report.conflicting),
             ("pictures without labels", report.image_only, ()),
             ("image files that cannot be read", report.unreadable, report.unread),
             ("label tables that are not here", len(report.absent), report.absent),

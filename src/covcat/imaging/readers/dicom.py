@@ -21,7 +21,8 @@ _KEYWORDS = (  # of PS3.6, from its first group to its last
     *("SeriesDescription", "ManufacturerModelName", "PatientID", "PatientSex", "PatientAge"),
     *("BodyPartExamined", "SliceThickness", "ProtocolName", "PatientPosition", "ViewPosition"),
     *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber"),
-    *("PatientOrientation", "Laterality", "SliceLocation", "ImageComments", "SamplesPerPixel"),
+    *("PatientOrientation", "ImagePositionPatient", "ImageOrientationPatient", "Laterality"),
+    *("SliceLocation", "ImageComments", "SamplesPerPixel"),
     *("PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing"),
     *("BitsAllocated", "BitsStored"),
 )
