@@ -465,9 +465,105 @@ def test_a_table_that_was_edited_is_not_what_its_lock_says(covcat, divided: Path
     ran = covcat("export", "new", "--of", "split.csv", "--for", "csv")
     assert (ran.code, "2 rows of the two differ" in ran.err) == (5, True)
     Path("split.csv").write_text("a,b\n1,2\n")
-    assert (
-        "has no column `split`" in covcat("export", "new", "--of", "split.csv", "--for", "csv").err
-    )
+    said = covcat("export", "new", "--of", "split.csv", "--for", "csv").err
+    assert "`split.csv` names no pictures" in said
+
+
+def test_an_edited_table_of_a_cohort_is_refused_and_alone_says_itself_which_rows(
+    covcat, here: Path
+) -> None:
+    assert covcat("select", "set", "--allow-unknown-license", "-o", "cohort.csv").code == 0
+    lines = Path("cohort.csv").read_text().splitlines(keepends=True)
+    Path("cohort.csv").write_text("".join(lines[:-3]))
+    ran = covcat("export", "new", "--of", "cohort.csv", "--for", "csv")
+    assert (ran.code, "3 rows of the two differ" in ran.err) == (5, True)
+    Path("alone").mkdir()
+    shutil.copy("cohort.csv", "alone/cohort.csv")
+    ran = covcat("export", "new", "--of", "alone/cohort.csv", "--for", "csv")
+    assert ran.code == 0, ran.err
+    assert len(of_csv(Path("new"))) == 13
+
+
+NAMES = [f"{who}-{n}.png" for who in range(8) for n in range(2)]
+LISTS = {  # as COVIDx, COVID-CT and Kaggle's sets have them: files, and what is given to --of
+    "a file a side": (
+        {"a/train.txt": "\n".join(NAMES[:4]), "a/test.txt": f"images/test/{NAMES[9]}\nlost.png\n"},
+        ["a/train.txt", "a/test.txt"],
+    ),
+    "a folder of lists": (
+        {"l/train.csv": "filename\n" + "\n".join(NAMES[:4]), "l/test.txt": f"{NAMES[9]}\nlost.png"},
+        ["l"],
+    ),
+    "a column": (
+        {
+            "lists.csv": "filename,split\n"
+            + "".join(f"{one},train\n" for one in NAMES[:4])
+            + f"{NAMES[9]},test\nlost.png,test\n{NAMES[10]},none\n"
+        },
+        ["lists.csv"],
+    ),
+    "JSON": (
+        {"lists.json": json.dumps({"train": NAMES[:4], "test": [NAMES[9], "lost.png"]})},
+        ["lists.json"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_anybodys_lists_are_exported_with_their_sides(covcat, here: Path, what: str) -> None:
+    files, given = LISTS[what]
+    for name, text in files.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text)
+    words = [word for one in given for word in ("--of", one)]
+    ran = covcat("export", "new", "set", *words, "--for", "monai")
+    assert ran.code == 0, ran.err
+    rows = of_datalist(Path("new"))
+    assert Counter(side for side, *_ in rows) == {"train": 4, "test": 1}
+    assert {data for side, _, data, _ in rows if side == "test"} == {png(9)}
+    assert "warning: of 1 name no picture is here, or it is not clear: `lost.png`" in ran.err
+    assert "covcat split check" in ran.err
+    again = covcat("export", "again", "--of", "new", "--for", "csv")  # its record, without sides
+    assert again.code == 0, again.err
+    assert len(of_csv(Path("again"))) == 5
+
+
+def test_a_table_of_images_is_exported_as_its_rows(covcat, here: Path) -> None:
+    for name in ("some.parquet", "some.csv"):
+        assert covcat("images", "--view", "PA", "-o", name).code == 0
+        ran = covcat("export", f"of-{name}", "--of", name, "--for", "csv")
+        assert ran.code == 0, ran.err
+        assert len(of_csv(Path(f"of-{name}"))) == 8
+        assert "all is in train" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("{0},train\n{1},test\n{0},test\n", 5, "1 picture of `lists.csv` on two sides"),
+        ("{0},fold 1\n{1},fold 2\n", 2, "has the side `fold 1`: expected train, val, test"),
+        ("nothing.png,train\n", 3, "no picture that `lists.csv` names is here"),
+    ],
+)
+def test_lists_that_no_library_could_load_so_are_refused(
+    covcat, here: Path, text: str, code: int, said: str
+) -> None:
+    names = [f"images/test/{one}" for one in NAMES[:2]]
+    Path("lists.csv").write_text("filename,split\n" + text.format(*names))
+    ran = covcat("export", "new", "set", "--of", "lists.csv", "--for", "csv")
+    assert (ran.code, said in ran.err) == (code, True), ran.err
+    assert not Path("new").exists()
+
+
+def test_a_table_with_sides_for_some_rows_alone_is_refused(covcat, here: Path) -> None:
+    assert covcat("images", "--view", "PA", "-o", "some.csv").code == 0
+    rows = table(Path("some.csv"))
+    with Path("some.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [*rows[0]])
+        writer.writeheader()
+        writer.writerows({**one, "split": "train" if n else ""} for n, one in enumerate(rows))
+    ran = covcat("export", "new", "--of", "some.csv", "--for", "csv")
+    assert (ran.code, "has no side for some pictures" in ran.err) == (2, True)
 
 
 def test_a_question_of_another_covcat_in_a_lock_is_told(covcat, divided: Path) -> None:
@@ -488,9 +584,9 @@ def test_a_question_of_another_covcat_in_a_lock_is_told(covcat, divided: Path) -
         ("new set --for csv --as copies", 2, "--for csv has links: it takes no --as copies"),
         ("new set --for coco --as zip", 2, "unknown --as `zip`"),
         ("new set --for webdataset --as links", 2, "it takes no --as links"),
-        ("new set --for csv --of there", 2, "--of says what is asked"),
+        ("new set --for csv --of there", 2, "no row on a side was found in `there`"),
+        ("new --for csv --of there --view PA", 2, "--of says what is asked"),
         ("new --for csv --of nowhere.csv", 3, "`nowhere.csv` is not there"),
-        ("new --for csv --of there", 3, "there is no record of a cohort"),
         ("new nothing --for csv", 3, "the catalog has no resource `nothing`"),
         ("new set --for csv --where path=1", 2, "no picture that is here"),
         ("new set --for csv --finding unheard", 2, "unknown --finding `unheard`"),

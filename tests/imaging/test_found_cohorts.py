@@ -203,6 +203,28 @@ def test_a_split_of_found_pictures_is_exported_with_its_sides(covcat: Callable[.
     assert (ran.code, "unknown column `found_in`" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize("form", ["cohort", "cohort.csv"])
+def test_a_page_of_found_pictures_shows_these_and_a_table_alone_exports_them(
+    covcat: Callable[..., Ran], form: str
+) -> None:
+    assert covcat("select", *ANY, "-o", form).code == 0
+    ran = covcat("report", "--of", form, "--pictures", "0")
+    assert ran.code == 0, ran.err
+    assert "2 pictures of 2 releases" in ran.err
+    assert "labels are those of the sets that have the pictures" in ran.err
+    alone = Path("alone/cohort.csv")
+    alone.parent.mkdir()
+    alone.write_bytes((Path(form) / "cohort.csv" if form == "cohort" else Path(form)).read_bytes())
+    assert covcat("images", "covid-net", "--found", "-o", "alone/images.csv").code == 0
+    for name in ("cohort.csv", "images.csv"):
+        out = f"of-{name}"
+        ran = covcat("export", out, "--of", f"alone/{name}", "--for", "csv")
+        assert ran.code == 0, ran.err
+        rows = table(Path(out, "pictures.csv"))
+        assert [one["found_in"] for one in rows] == ["cohen@0.1", "figure1@2020-05-08"]
+        assert {one["finding"] for one in rows} == {"Pneumonia", "COVID-19"}
+
+
 def test_a_set_with_pictures_of_its_own_gives_the_rows_of_labels_that_it_has(
     covcat: Callable[..., Ran],
 ) -> None:

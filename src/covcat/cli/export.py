@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import cohorts, complete, indexes, options
+from covcat.cli import cohorts, complete, indexes, options, sources
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.errors import NotFoundError, UsageError
@@ -37,14 +37,7 @@ def export(
     where: options.Where = None,
     one_per: options.OnePer = None,
     found_elsewhere: options.Found = False,
-    of: Annotated[
-        Path | None,
-        typer.Option(
-            "--of",
-            metavar="PATH",
-            help="A cohort of select or a split of split: its folder, its csv, or its record.",
-        ),
-    ] = None,
+    of: options.Of = None,
     way: Annotated[
         str | None,
         options.choice(_WAYS, "links or copies; links point to the data folder.", "--as"),
@@ -121,33 +114,24 @@ def _check_folder(session: Session, folder: Path, names: list[str] | None, form:
 
 
 def _chosen(
-    session: Session, names: list[str] | None, question: "Question", of: Path | None
+    session: Session, names: list[str] | None, question: "Question", of: list[Path] | None
 ) -> "Chosen":
-    """Return what is to be exported: what passes, a cohort or a split that was made."""
+    """Return what is to be exported: what passes, or what --of names."""
     from covcat.export.training.build import Chosen
-    from covcat.imaging import cohort_record
     from covcat.imaging.query import Question
-    from covcat.overlap import divide, split_files, split_lock
 
-    if of is None:
+    if not of:
         return Chosen(cohorts.asked(session, names, question, "exported"))
-    if names or question != Question():
-        raise UsageError("--of says what is asked: expected no ID and no filter beside it")
-    if not of.exists():
-        raise NotFoundError(f"`{of}` is not there", hint="covcat split cohen --output split.csv")
-    record = of.with_name(f"{of.name}.{cohort_record.NAME}")
-    is_table = of.suffix.lower() == ".csv"
-    lock = of / split_lock.NAME if of.is_dir() else of.with_name(split_lock.NAME)
-    is_split = lock.exists() and (of.is_dir() or of == lock or is_table)
-    if not is_split or (is_table and record.exists()):
-        earlier = cohort_record.read(record if record.exists() else of)
-        return Chosen(cohorts.recorded(session, earlier, "exported"))
-    known = split_lock.read(lock)
-    cohort = cohorts.of_same_files(session, known, "exported")
-    made = divide.as_locked(cohort, known)
-    if is_table:
-        split_files.check_table(of, made)
-    return Chosen(cohort, made, known)
+    if question != Question():
+        raise UsageError("--of says what is asked: expected no filter beside it")
+    source = sources.source_of(session, of, names, "exported")
+    if source.named is None:
+        return Chosen(source.cohort, source.side_of, source.lock)
+    side_of = source.named.sides_of_training()
+    if side_of is not None:
+        lists = shlex.join(["covcat", "split", "check", *map(str, of)])
+        session.say(f"note: if anybody is on two sides of these was not looked for: {lists}")
+    return Chosen(source.cohort, side_of)
 
 
 def _tell(session: Session, chosen: "Chosen", form: "TrainingForm", made: "Exported") -> None:
@@ -178,5 +162,5 @@ def _tell(session: Session, chosen: "Chosen", form: "TrainingForm", made: "Expor
         )
     for side, pictures in made.sides.items():
         session.say(f"{side}: {plural(pictures, 'picture')}")
-    if chosen.split is None and made.sides:
+    if chosen.side_of is None and made.sides:
         session.say("note: all is in train: `covcat split` divides it, --of exports that")

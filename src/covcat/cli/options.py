@@ -255,6 +255,15 @@ OnePer = Annotated[
         "--one-per",
     ),
 ]
+Of = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--of",
+        metavar="PATH",
+        parser=a_path,
+        help="A cohort or split, its folder, table or record; or anybody's lists: what is in it.",
+    ),
+]
 Found = Annotated[
     bool,
     typer.Option(

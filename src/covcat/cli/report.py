@@ -2,29 +2,26 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covcat.cli import indexes, options, status
+from covcat.cli import indexes, options, sources, status
 from covcat.cli.printing import open_page
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
-from covcat.errors import CovcatError, IntegrityError, UsageError
+from covcat.errors import CovcatError
 from covcat.files import check_new
 from covcat.store.folder import check_outside
 from covcat.text import format_size, plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.cohort import IndexedRelease
-    from covcat.report.chosen import Chosen, Named
     from covcat.report.page import Asked
     from covcat.report.scope import Scope
 
 _FILE = Path("covcat-report.html")
-_NAMED = 3  # names of a list that are not here
 
 
 def report(
@@ -37,14 +34,7 @@ def report(
         ),
     ] = _FILE,
     force: options.Force = False,
-    of: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="PATH",
-            parser=options.a_path,
-            help="A cohort or split, its folder or table, or lists of one: only what is in it.",
-        ),
-    ] = None,
+    of: options.Of = None,
     with_pictures: Annotated[
         bool,
         typer.Option(
@@ -84,7 +74,6 @@ def report(
 
     require_extra()
     from covcat.report import page as pages  # what it shows pictures with comes with the extra
-    from covcat.report.chosen import read_chosen
 
     session: Session = ctx.obj
     if folder is not None:
@@ -93,15 +82,9 @@ def report(
         others = (names, force, output != _FILE, of, with_pictures, pictures is not None)
         make_site(session, folder, others, opens=opens)
         return
-    chosen = read_chosen(of) if of else None
-    asked_for = _releases(chosen, names)
     check_new(output, force=force)
     check_outside(session.data_dir, output)
-    found, failed = indexes.indexes(session, asked_for)
-    if failed and asked_for:
-        raise indexes.refusal(failed, found, is_again=False)
-    indexes.warn_of_failures(session, failed)
-    scope = _scope(session, tuple(indexes.parts(session, found)), chosen, names)
+    scope, failed = _scope_of(session, of, names) if of else _all_of(session, names)
     asked = _asked(session, scope, failed, a_group=pictures, is_own=with_pictures)
     with drawn(session, "auto") as progress:
         made = pages.gather(scope, session.store, asked, progress)
@@ -118,18 +101,37 @@ def report(
         session.result("report", data, f"{output}\n")
     open_page(output, wanted=opens)
     if failed:
-        raise indexes.without(failed, found, data)
+        raise indexes.without(failed, [part.name for part in scope.parts], data)
 
 
-def _releases(chosen: "Chosen | Named | None", names: list[str] | None) -> list[str] | None:
-    """Return what the page may be of: a table says so itself, a list does not."""
-    from covcat.report.chosen import Chosen
+def _all_of(session: Session, names: list[str] | None) -> "tuple[Scope, indexes.Failed]":
+    """Return all of the releases that are asked for, and which cannot be read."""
+    from covcat.report.scope import Scope
 
-    if not isinstance(chosen, Chosen):
-        return names
-    if names:
-        raise UsageError("--of says which pictures: expected no ID beside it")
-    return [*chosen.releases]
+    found, failed = indexes.indexes(session, names)
+    if failed and names:
+        raise indexes.refusal(failed, found, is_again=False)
+    indexes.warn_of_failures(session, failed)
+    return Scope(tuple(indexes.parts(session, found))), failed
+
+
+def _scope_of(
+    session: Session, of: list[Path], names: list[str] | None
+) -> "tuple[Scope, indexes.Failed]":
+    """Return what a cohort, a split, a table or lists have of the releases that are here."""
+    from covcat.overlap.chosen import of_cohort
+    from covcat.report.scope import Scope
+
+    source = sources.source_of(session, of, names, "shown")
+    chosen, cohort = source.named, source.cohort
+    if chosen is None or chosen.found:
+        sides = source.side_of if chosen is None else chosen.sides_of_training()
+        chosen = of_cohort(source.of, cohort, sides)
+    if cohort.rule.question.found:
+        session.say("note: labels are those of the sets that have the pictures")
+    each = {part.name: replace(part, labels=None) for part in cohort.parts}
+    parts = tuple(part for name, part in each.items() if name in chosen.releases)
+    return Scope(parts, chosen.question, chosen.of, chosen.sides), source.failed
 
 
 def _asked(
@@ -150,36 +152,3 @@ def _asked(
     words = shlex.join(["covcat", *session.words])
     left_out = {name: error.message for name, error in failed.items()}
     return Asked(words, session.data_dir, told, left_out, a_group, is_own)
-
-
-def _scope(
-    session: Session,
-    parts: "tuple[IndexedRelease, ...]",
-    chosen: "Chosen | Named | None",
-    names: list[str] | None,
-) -> "Scope":
-    """Return what the page is of: all of these releases, or what a table or list names of them."""
-    from covcat.imaging.query import count
-    from covcat.report.chosen import Named, find_named
-    from covcat.report.scope import Scope
-
-    if chosen is None:
-        return Scope(parts)
-    if isinstance(chosen, Named):
-        chosen = find_named(chosen, [one.index for one in parts], is_asked=bool(names))
-        parts = tuple(one for one in parts if one.name in chosen.releases)
-        if chosen.lost:
-            some = ", ".join(f"`{indexes.cut(name)}`" for name in chosen.lost[:_NAMED])
-            more = ", …" if len(chosen.lost) > _NAMED else ""
-            lost = plural(len(chosen.lost), "name")
-            session.say(f"warning: of {lost} no picture is here, or it is not clear: {some}{more}")
-        return Scope(parts, chosen.question, chosen.of, chosen.sides)
-    scope = Scope(parts, chosen.question, chosen.of, chosen.sides)
-    known = sum(count(one, scope.question) for one in scope.indexes)
-    if known != len(chosen.keys):
-        raise IntegrityError(
-            f"`{chosen.of}` names rows that are not here: expected {len(chosen.keys):,}, got "
-            f"{known:,}",
-            hint=f"covcat fetch {shlex.join(chosen.releases)}",
-        )
-    return scope

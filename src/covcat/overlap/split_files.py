@@ -3,15 +3,16 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from covcat.beside import build_beside
+from covcat.catalog.columns import Record
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import disk_errors, opened, place_new, sync, write_file
 from covcat.imaging import cohort_files
-from covcat.imaging.cohort import COUNTED
+from covcat.imaging.cohort import COUNTED, Cohort
 from covcat.imaging.cohort_files import Layout
 from covcat.imaging.cohort_record import Form
 from covcat.imaging.opening import Row
@@ -70,34 +71,45 @@ def to_folder(
     cohort_files.to_folder(made.cohort, target, form, progress, layout)
 
 
-def check_table(table: Path, made: Division) -> None:
-    """Check that a table still says of each row what its lock does.
+def says_sides(table: Path) -> bool:
+    """Tell if a table has a column `split`."""
+    with _opened_table(table) as rows:
+        return "split" in (rows.fieldnames or ())
+
+
+def check_table(
+    table: Path, record: Path, cohort: Cohort, side_of: Callable[[Record], str] | None = None
+) -> None:
+    """Check that a table still has the rows of its cohort, each on the side that its lock says.
 
     Raises:
-        IntegrityError: it was edited, or another split was written beside it since.
+        IntegrityError: it was edited, or another one was written beside it since.
     """
-    with disk_errors(f"read `{table}`"), opened(table) as raw:
-        text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
-        try:
-            rows = [*csv.DictReader(text)]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise UsageError(f"`{table}` cannot be read: {error}", hint=_HINT) from error
-    if not rows or "split" not in rows[0]:
-        raise UsageError(f"`{table}` has no column `split`", hint=_HINT)
-    names = tuple(one for one in ("release", "image_id") if one in rows[0])
-    said = Counter((*(row[one] for one in names), row["split"]) for row in rows)
+    with _opened_table(table) as lines:
+        rows = [*lines]
+    names = [one for one in ("release", "image_id") if rows and one in rows[0]]
+    said = Counter(tuple(row[one] for one in (*names, *["split"] * bool(side_of))) for row in rows)
     columns = tuple(dict.fromkeys((*COUNTED, "subject", *names)))
     known = Counter(
-        (*(str(record[one]) for one in names), made.side_of(record))
-        for _, record in cohort_files.chosen_rows(made.cohort, columns)
+        (*(str(one[name]) for name in names), *([side_of(one)] if side_of else ()))
+        for _, one, why in cohort.judge_rows(columns)
+        if not why
     )
     if said != known:
         wrong = sum((said - known).values()) + sum((known - said).values())
         raise IntegrityError(
-            f"`{table}` is not what `{lock_beside(table, 'csv')}` says: {plural(wrong, 'row')} "
-            "of the two differ",
-            hint="make the split again, with the options and the --output of before",
+            f"`{table}` is not what `{record}` says: {plural(wrong, 'row')} of the two differ",
+            hint="make it again as before; or copy it elsewhere, where it speaks for itself",
         )
+
+
+@contextmanager
+def _opened_table(table: Path) -> "Iterator[csv.DictReader[str]]":
+    with disk_errors(f"read `{table}`"), opened(table) as raw:
+        try:
+            yield csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8", newline=""))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UsageError(f"`{table}` cannot be read: {error}", hint=_HINT) from error
 
 
 def with_split(columns: tuple[str, ...]) -> tuple[str, ...]:

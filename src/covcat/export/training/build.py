@@ -1,10 +1,11 @@
 """A cohort or a split -> a folder that a library loads; whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from covcat.beside import build_beside
+from covcat.catalog.columns import Record
 from covcat.export.training.laying import (
     Laying,
     Picture,
@@ -19,7 +20,6 @@ from covcat.files import FOLDER_MODE, check_room, disk_errors, free_bytes, sync
 from covcat.imaging.cohort import Cohort
 from covcat.imaging.cohort_files import check_free, write_papers
 from covcat.overlap import split_lock
-from covcat.overlap.split import Division
 from covcat.overlap.split_lock import SplitLock
 from covcat.progress import Progress
 
@@ -28,10 +28,10 @@ _OTHER = "give another FOLDER"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is exported: a cohort, and of a split who is on which side."""
+    """What is exported: a cohort, and of a split which side a row is on."""
 
     cohort: Cohort
-    split: Division | None = None
+    side_of: Callable[[Record], str] | None = None
     lock: SplitLock | None = None
 
 
@@ -63,7 +63,7 @@ def to_folder(
     """Write all that the form holds, with licences and citations, to a new folder."""
     cohort = chosen.cohort
     check_free(cohort, target)
-    found = pictures_of(cohort, chosen.split.side_of if chosen.split else None)
+    found = pictures_of(cohort, chosen.side_of)
     read = [one for one in found.found if form.reads(one)]
     drawn = draw(read, cohort.parts if form.draws else ())
     laying = Laying(target, columns_of(cohort), taken := drawn.pictures, way, progress)

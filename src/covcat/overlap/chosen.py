@@ -1,29 +1,35 @@
-"""What a cohort, a split or anybody's list names -> which rows of which releases are in it.
+"""What a table or anybody's lists name -> which rows of which releases are meant.
 
 A table that covcat wrote names its rows, which must be here; a list names pictures, by their paths,
-names or bytes as `split check` finds them, and of those that are here a page is made.
+names or bytes as `split check` finds them, and those that are here are meant.
 """
 
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from covcat.errors import NotFoundError, UsageError
+from covcat.catalog.columns import Record
+from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
+from covcat.imaging.cohort import COUNTED, Cohort
+from covcat.imaging.elsewhere import place_of
 from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
 from covcat.overlap import leaks, lists
 from covcat.overlap.lists import Listed
+from covcat.overlap.split import SIDES
+from covcat.text import plural
 
 _TABLES = ("split.csv", "cohort.csv")  # of a folder
 _SUFFIXES = (".csv", ".tsv", ".parquet")  # of tables
 _NEEDED = ("image_id", "resource", "release")
-_ASKED = (*_NEEDED, "split", "path", "patient_id")
+_ASKED = (*_NEEDED, "split", "path", "patient_id", "found_in", "found_path")
 _MOST_BYTES = 1 << 30
+_NAMED = 3  # pictures on two sides
 _ROW = "resource || '@' || release || ' ' || image_id"
 _PICTURE = "resource || '@' || release || ' ' || path"
 _NO_SIDE = "(no side)"
@@ -40,12 +46,41 @@ class Chosen:
     sides: tuple[tuple[str, int, int], ...]  # of a split: side, pictures, patients
     by: str = _ROW  # what a key is, in SQL
     lost: tuple[str, ...] = ()  # names of a list of which no picture is here
+    said: Mapping[str, frozenset[str]] = field(default_factory=dict)  # sides of each picture
+    found: bool = False  # pictures may lie in other sets than the rows
 
     @property
     def question(self) -> Question:
         """Return what asks an index for these rows."""
         texts = ", ".join("'" + key.replace("'", "''") + "'" for key in sorted(self.keys))
-        return Question(where=f"{self.by} IN ({texts})", with_files_only=False)
+        where = f"{self.by} IN ({texts})"
+        return Question(where=where, with_files_only=False, found=self.found)
+
+    def sides_of_training(self) -> Callable[[Record], str] | None:
+        """Return what says which side a picture is on: train, val or test; None if nobody says.
+
+        Raises:
+            UsageError: some have no side, or another one.
+            IntegrityError: some are on two.
+        """
+        every = {side for sides in self.said.values() for side in sides}
+        if not every - {""}:
+            return None
+        if strange := sorted(every - {*SIDES}):
+            other = next(filter(None, strange), None)
+            what = f"the side `{other}`" if other else "no side for some pictures"
+            raise UsageError(
+                f"`{self.of}` has {what}: expected {', '.join(SIDES)}",
+                hint="give each row one of these, or none of them any",
+            )
+        if several := [key for key, sides in self.said.items() if len(sides) > 1]:
+            raise IntegrityError(
+                f"{plural(len(several), 'picture')} of `{self.of}` on two sides: expected one each",
+                details=several[:_NAMED],
+                hint="covcat split check LISTS says which names these are",
+            )
+        sides = {key: next(iter(its)) for key, its in self.said.items()}
+        return lambda record: sides[_key_of(place_of(record))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +95,9 @@ def read_chosen(paths: Sequence[Path]) -> Chosen | Named:
     """Read the table of a cohort or a split, or of the folder of one; else lists.
 
     Raises:
-        NotFoundError: it is not there.
         UsageError: it is neither a table with the columns that name rows, nor a list.
     """
     of = ", ".join(map(str, paths))
-    for path in paths:
-        if not path.exists():
-            raise NotFoundError(f"`{path}` is not there", hint=_HINT)
     if len(paths) == 1:
         (path,) = paths
         tables = [path / one for one in _TABLES] if path.is_dir() else [path]
@@ -89,7 +120,7 @@ def find_named(named: Named, indexes: Sequence[Index], *, is_asked: bool) -> Cho
         raise NotFoundError(
             f"no picture that `{named.of}` names is here: got {len(found.known):,} names"
             + (f", {found.ambiguous:,} of which several pictures have" if found.ambiguous else ""),
-            hint="covcat report --of LIST cohen, to say of which release they are",
+            hint="an ID beside --of says of which release they are",
         )
     rows = [
         {
@@ -105,7 +136,7 @@ def find_named(named: Named, indexes: Sequence[Index], *, is_asked: bool) -> Cho
         of += f": {len(known):,} of {len(found.known):,} names are here"
     sides = _sides(rows) if len({one.row.side for one in known}) > 1 else ()  # one is no split
     keys = frozenset(row["key"] for row in rows)
-    return Chosen(of, tuple(found.matched), keys, sides, _PICTURE, lost)
+    return Chosen(of, tuple(found.matched), keys, sides, _PICTURE, lost, _said(rows))
 
 
 def _read_table(path: Path, of: str) -> Chosen | None:
@@ -125,8 +156,39 @@ def _read_table(path: Path, of: str) -> Chosen | None:
         name = f"{row['resource']}@{row['release']}"
         releases[name] = None
         keys[f"{name} {row['image_id']}"] = None
-        row["key"] = f"{name} {row.get('path') or row['image_id']}"
-    return Chosen(of, tuple(releases), frozenset(keys), _sides(rows))
+        place = row.get("found_path") or row.get("path") or row["image_id"]
+        row["key"] = f"{row.get('found_in') or name} {place}"
+    said, found = _said(rows), "found_in" in rows[0]
+    return Chosen(of, tuple(releases), frozenset(keys), _sides(rows), said=said, found=found)
+
+
+def _key_of(place: Record) -> str:
+    return f"{place['resource']}@{place['release']} {place['path']}"
+
+
+def _said(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, frozenset[str]]:
+    """Return what is said of the side of each picture; "" is nothing."""
+    sides: dict[str, frozenset[str]] = {}
+    for row in rows:
+        known = sides.get(row["key"], frozenset())
+        sides[row["key"]] = known | {row.get("split") or ""}
+    return sides
+
+
+def of_cohort(of: str, cohort: Cohort, side_of: Callable[[Record], str] | None) -> Chosen:
+    """Return what a cohort chose; where pictures lie in other sets than the rows, by picture."""
+    is_found = cohort.rule.question.found
+    keys, rows = dict[str, None](), list[dict[str, Any]]()
+    releases = dict[str, None]()
+    for part, record, why in cohort.judge_rows((*COUNTED, "subject")):
+        if not why:
+            side = side_of(record) if side_of else ""
+            key = f"{part.name} {record['path']}"
+            keys[key if is_found else f"{part.name} {record['image_id']}"] = None
+            releases[part.name] = None
+            rows.append({"key": key, "split": side, "patient_id": record["patient_id"]})
+    by = _PICTURE if is_found else _ROW
+    return Chosen(of, tuple(releases), frozenset(keys), _sides(rows), by)
 
 
 def _text(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,129 @@
+"""--of: a cohort, a split, a table of rows or anybody's lists -> what `export` and `report` are of.
+
+A cohort or a split is made again of the same files, and its table must still say the same. A table
+without such a record says itself which rows are meant; lists name pictures of what is here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covcat.catalog.columns import Record
+from covcat.cli import cohorts, indexes
+from covcat.cli.session import Session
+from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
+from covcat.text import plural
+
+if TYPE_CHECKING:
+    from covcat.imaging.cohort import Cohort
+    from covcat.overlap.chosen import Chosen, Named
+    from covcat.overlap.split_lock import SplitLock
+
+_NAMED = 3  # names of a list that are not here
+_HINT = "covcat select cohen --covid yes --output cohort"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What --of names."""
+
+    of: str  # as it was typed
+    cohort: "Cohort"
+    side_of: Callable[[Record], str] | None = None  # of a split that covcat made
+    lock: "SplitLock | None" = None
+    named: "Chosen | None" = None  # by a table or by lists
+    failed: Mapping[str, CovcatError] = field(default_factory=dict)  # releases that are left out
+
+
+def source_of(
+    session: Session, paths: Sequence[Path], names: list[str] | None, done: str
+) -> Source:
+    """Find the rows that are meant; `names` say of which releases the names of lists are."""
+    from covcat.overlap.chosen import Chosen, read_chosen
+
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError(f"`{path}` is not there", hint=_HINT)
+    record = _record_of(paths[0]) if len(paths) == 1 else None
+    chosen = None if record is not None else read_chosen(paths)
+    if names and (record is not None or isinstance(chosen, Chosen)):
+        raise UsageError("--of says which pictures: expected no ID beside it")
+    if record is not None:
+        return _made_again(session, paths[0], record, done)
+    assert chosen is not None
+    return _named(session, chosen, names, done)
+
+
+def _record_of(path: Path) -> Path | None:
+    """Return the record of a folder, a table or a list that covcat wrote; or itself, if it is one.
+
+    A table beside a split.lock is of that split if it says sides.
+    """
+    from covcat.imaging import cohort_record
+    from covcat.overlap import split_files, split_lock
+
+    beside = path.with_name(f"{path.name}.{cohort_record.NAME}")
+    if path.name.endswith((cohort_record.NAME, split_lock.NAME)) or beside.exists():
+        return beside if beside.exists() else path
+    if path.is_dir():
+        names = (split_lock.NAME, cohort_record.NAME)
+        return next((path / one for one in names if (path / one).exists()), None)
+    lock = path.with_name(split_lock.NAME)
+    is_of_split = path.suffix.lower() == ".csv" and lock.exists() and split_files.says_sides(path)
+    return lock if is_of_split else None
+
+
+def _made_again(session: Session, path: Path, record: Path, done: str) -> Source:
+    from covcat.imaging import cohort_record
+    from covcat.overlap import divide, split_files, split_lock
+
+    is_table = path.suffix.lower() == ".csv"
+    if not record.name.endswith(split_lock.NAME):
+        cohort = cohorts.recorded(session, cohort_record.read(record), done)
+        if is_table:
+            split_files.check_table(path, record, cohort)
+        return Source(str(path), cohort)
+    lock = split_lock.read(record)
+    cohort = cohorts.of_same_files(session, lock, done)
+    made = divide.as_locked(cohort, lock)
+    if is_table:
+        split_files.check_table(path, record, cohort, made.side_of)
+    return Source(str(path), cohort, made.side_of, lock)
+
+
+def _named(
+    session: Session, chosen: "Chosen | Named", names: list[str] | None, done: str
+) -> Source:
+    """Find what a table or lists name, in the releases that they are of."""
+    from covcat.imaging.cohort import CohortRule
+    from covcat.imaging.query import count
+    from covcat.overlap.chosen import Named, find_named
+
+    asked = names if isinstance(chosen, Named) else [*chosen.releases]
+    found, failed = indexes.indexes(session, asked)
+    if failed and asked:
+        raise indexes.refusal(failed, found, is_again=False)
+    indexes.warn_of_failures(session, failed)
+    every = [one.index for one in found.values()]
+    if isinstance(chosen, Named):
+        chosen = find_named(chosen, every, is_asked=bool(names))
+        found = {name: one for name, one in found.items() if name in chosen.releases}
+        _warn_of_lost(session, chosen)
+    elif (known := sum(count(one, chosen.question) for one in every)) != len(chosen.keys):
+        raise IntegrityError(
+            f"`{chosen.of}` names rows that are not here: expected {len(chosen.keys):,}, got "
+            f"{known:,}",
+            hint=f"covcat fetch {' '.join(chosen.releases)}",
+        )
+    rule = CohortRule(chosen.question, allow_unknown_license=True)
+    cohort = cohorts.of_indexes(session, found, rule, done)
+    return Source(chosen.of, cohort, named=chosen, failed=failed)
+
+
+def _warn_of_lost(session: Session, chosen: "Chosen") -> None:
+    if chosen.lost:
+        some = ", ".join(f"`{indexes.cut(name)}`" for name in chosen.lost[:_NAMED])
+        more = ", …" if len(chosen.lost) > _NAMED else ""
+        lost = plural(len(chosen.lost), "name")
+        session.say(f"warning: of {lost} no picture is here, or it is not clear: {some}{more}")
