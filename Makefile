@@ -13,6 +13,8 @@ NEWEST := $(VENV)/newest
 OLDEST := $(VENV)/oldest
 # Not in constraints.txt: a lock for every system would have torch's 20 packages of CUDA. A wheel of
 # torch for the CPU is taken where pip finds one.
+# Nor are these: with botocore's ranges the lock would have an older python-dateutil for pandas.
+MOTO ?= moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5
 MONAI ?= monai==1.6.1 torch==2.13.0
 
 .DEFAULT_GOAL := help
@@ -56,6 +58,12 @@ test-oldest: ## the tests with the oldest of everything that pyproject.toml allo
 	$(OLDEST)/bin/python scripts/floors.py > $(OLDEST)/floors.txt
 	$(OLDEST)/bin/python $(PIP) --constraint $(OLDEST)/floors.txt --group test --editable '.[all]'
 	$(OLDEST)/bin/python -m pytest $(or $(T),$(WORKERS))
+
+.PHONY: test-stores
+test-stores: $(READY) ## push to and pull from moto's server of S3
+	$(PYTHON) -m venv $(VENV)/stores
+	$(BIN)/python -m pip --python $(VENV)/stores/bin/python install --quiet $(MOTO)
+	MOTO=$(abspath $(VENV)/stores/bin/python) $(BIN)/python -m pytest tests/store/test_stores.py
 
 .PHONY: test-exports
 test-exports: $(READY) ## load what is exported with bagit, mlcroissant, datasets, MONAI and the like

@@ -63,6 +63,8 @@ EXITS: dict[str, tuple[int, ...]] = {
     "overlap": (0, 3, 5, 8),
     "path": (0, 3),
     "paths": (0,),
+    "pull": (0, 3, 4, 5, 7, 8, 9),
+    "push": (0, 3, 4, 5, 7, 8),
     "remove": (0, 3, 5, 8),
     "report": (0, 3, 5, 8),
     "search": (0,),

@@ -66,7 +66,7 @@ def _seal(digest: str) -> bytes:
 Record = TypeVar("Record")
 
 
-def parse_record(path: Path, data: bytes, kind: type[Record], schema: str) -> Record:
+def parse_record(path: Path | str, data: bytes, kind: type[Record], schema: str) -> Record:
     """Return what the record `path` says, whose bytes are `data`: nothing in it is guessed at.
 
     One that is damaged or edited raises ValueError, one of a newer covcat NewerError.

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from conftest import Stock
 from makers import rars
 from makers.releases import Shelf
+from servers.bucket import Buckets
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -46,7 +48,14 @@ class Sandbox:
 
 
 @pytest.fixture(scope="module")
-def prepared(stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+def buckets() -> Iterator[Buckets]:
+    """A bucket of the name that examples have."""
+    with (made := Buckets("bucket")).loopback:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def prepared(stock: Stock, buckets: Buckets, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     """What examples name: releases that are here, archives, a catalog of one's own."""
     folder = tmp_path_factory.mktemp("examples")
     kept = {k: v for k, v in os.environ.items() if not k.startswith("COVCAT_")}
@@ -59,6 +68,9 @@ def prepared(stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
         "COVCAT_MIRROR": stock.world.url,
         "COVCAT_CATALOG": str(stock.catalog),
         "COVCAT_PAUSE": "0",
+        "AWS_ENDPOINT_URL": buckets.url,
+        "AWS_ACCESS_KEY_ID": "made-up",
+        "AWS_SECRET_ACCESS_KEY": "made-up",
     }
     box = Sandbox(folder, env)
     (folder / "Downloads").mkdir()
@@ -69,7 +81,8 @@ def prepared(stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     (folder / "catalog").mkdir()
     (folder / "train.txt").write_text("1 one.png pneumonia cohen\n")
     (folder / "test.txt").write_text("2 two.png COVID-19 cohen\n")
-    steps = ["covcat fetch sample cohen figure1 v7 -q", "covcat links sample --json > last.json"]
+    steps = ["covcat fetch sample cohen figure1 v7 -q", "covcat push s3://bucket/imaging figure1"]
+    steps += ["covcat links sample --json > last.json"]
     if "lock" in dict(COMMANDS):
         steps.append("covcat lock figure1")
     for step in steps:
@@ -114,7 +127,7 @@ def test_an_example_runs(name: str, line: str, prepared: Sandbox, tmp_path: Path
         pytest.skip(CANNOT_RUN[line])
     folder = tmp_path / "box"
     shutil.copytree(prepared.folder, folder)
-    if name in ("fetch", "import"):  # else there is nothing to do
+    if name in ("fetch", "import", "pull"):  # else there is nothing to do
         shutil.rmtree(folder / "covcat-data/figure1")
     box = Sandbox(folder, {**prepared.env, "HOME": str(folder)})
     ran = box.run(line)

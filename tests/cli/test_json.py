@@ -57,6 +57,8 @@ LINES = {  # each more or less what a reader of the page would try first
     ],
     "path": ["path sample"],
     "paths": ["paths"],
+    "pull": ["pull copies"],
+    "push": ["push copies"],
     "remove": ["remove sample --dry-run"],
     "report": ["report sample", "report --site site"],
     "search": ["search ct"],
@@ -96,6 +98,7 @@ def printed(covcat: Callable[..., Ran], world: World) -> Callable[[str], Any]:
     covcat("fetch", "sample", "--keep-archives", "-q")
     covcat("lock", "-q")
     covcat("verify", "-q")
+    covcat("push", "copies", "-q")
     Path("empty").mkdir()
     Path("damaged/sample/1").mkdir(parents=True)
     Path("damaged/sample/1/manifest.json").write_text("{")

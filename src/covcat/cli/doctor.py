@@ -48,6 +48,7 @@ _EXTRAS = {
     "parquet": ("pyarrow", "parquet files"),
     "overlap": ("opencv-python-headless", "pictures that are compared or drawn"),
     "report": ("jinja2", "pages for a browser"),
+    "stores": ("obstore", "`push` and `pull`"),
 }
 _LOGINS: dict[str, Callable[[], Login | None]] = {
     "Kaggle": logins.of_kaggle,

@@ -17,7 +17,7 @@ COMMANDS = {  # in the order of --help; each is a module with a command of its n
     "Get": ("fetch", "import", "extract"),
     "Use": ("path", "images", "counts", "overlap", "report", "select", "split", "export"),
     "Keep": ("status", "outdated", "verify", "remove", "cache", "paths", "doctor"),
-    "Share": ("cite", "lock", "manifest"),
+    "Share": ("push", "pull", "cite", "lock", "manifest"),
     "Contribute": ("catalog", "links"),
 }
 _OPTIONS = {  # what is not named says how

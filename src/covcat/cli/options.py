@@ -123,19 +123,22 @@ Pause = Annotated[float, given("--pause", hidden=True, min=0)]
 Slow = Annotated[str, given("--slow", "", "B/S", hidden=True)]
 
 
+Progressing = Annotated[
+    str,
+    given(
+        "--progress",
+        "auto, plain, json (on stderr) or none.",
+        "HOW",
+        autocompletion=complete.one_of(*PROGRESS),
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """How files are downloaded, and how that is shown."""
 
-    progress: Annotated[
-        str,
-        given(
-            "--progress",
-            "auto, plain, json (on stderr) or none.",
-            "HOW",
-            autocompletion=complete.one_of(*PROGRESS),
-        ),
-    ] = "auto"
+    progress: Progressing = "auto"
     jobs: Annotated[
         int | None,
         given(
@@ -154,10 +157,7 @@ class Transfer:
 
     def network(self, session: Session) -> Network:
         """Return them as one noun."""
-        if self.progress not in PROGRESS:
-            raise UsageError(
-                f"unknown --progress `{self.progress}`: expected auto, plain, json or none"
-            )
+        check_progress(self.progress)
         rate = None if self.limit_rate is None else size("--limit-rate", self.limit_rate)
         if rate == 0:
             raise UsageError(
@@ -171,6 +171,37 @@ class Transfer:
         values = {**asdict(self), "limit_rate": rate, "slowest": (int(found[1]), float(found[2]))}
         del values["progress"], values["slow"]
         return network(session, **values)
+
+
+StoreAddress = Annotated[
+    str, typer.Argument(metavar="URL", help="s3://…, gs://…, az://… or a folder.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How objects go to a store and come from it, and how that is shown."""
+
+    progress: Progressing = "auto"
+    jobs: Annotated[
+        int | None, given("--jobs", "Requests at once; 16 unless set.", "N", min=1, max=256)
+    ] = None
+    retries: Retries = 5
+    timeout: Timeout = 30
+    pause: Pause = 0.5
+
+    def network(self, session: Session) -> Network:
+        """Return them as one noun."""
+        check_progress(self.progress)
+        values = asdict(self)
+        del values["progress"]
+        return network(session, **values)
+
+
+def check_progress(how: str) -> None:
+    """Refuse a --progress that there is not."""
+    if how not in PROGRESS:
+        raise UsageError(f"unknown --progress `{how}`: expected auto, plain, json or none")
 
 
 def network(session: Session, **options: Any) -> Network:

@@ -14,6 +14,7 @@ from covcat.cli.session import Session, chosen_output
 from covcat.digests import UNPUBLISHED
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError, UsageError
 from covcat.names import is_litter
+from covcat.store.folder import PULLED
 from covcat.text import format_size, plural
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def status(
     whole = len(rows)
     for name, sizes in session.store.waiting():
         row: _Row = {"id": name, "state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
-        rows.append({**row, "note": f"covcat fetch {quote(name)} goes on"})
+        is_pulled = (session.store.partial(*name.split("@")) / PULLED).is_dir()
+        way = f"covcat {'pull URL' if is_pulled else 'fetch'} {quote(name)}"
+        rows.append({**row, "note": f"{way} goes on"})
     if report:
         from covcat.cli.status_report import to_markdown
 

@@ -74,7 +74,7 @@ def build(
     """
     store, since = run.store, time.monotonic()
     store.check_free(resource.id, release.id)
-    before = _record_of(store.release(resource.id, release.id), mends=mends)
+    before = record_of(store.release(resource.id, release.id), mends=mends)
     if before is not None:  # what asks for more keeps what there was: files stay, archives stay
         extract = options.extract or before.form == "files"
         archives = options.wants_archives or any(one.archive for one in before.downloads)
@@ -244,7 +244,7 @@ def _say(build: Build, record: Manifest, seconds: float) -> None:
         build.say(f"{lacking} missing, as allowed; manifest.json names each")
 
 
-def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
+def record_of(folder: Path, *, mends: bool) -> Manifest | None:
     """Return the record of what is here, which must hold nothing of the user's own."""
     if not (folder / MANIFEST).is_file():
         return None

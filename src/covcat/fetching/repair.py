@@ -127,7 +127,7 @@ def _if_sound(found: Checked | IntegrityError) -> Repaired | None:
 def _repair(
     folder: Path, run: Run, found: Checked | IntegrityError, given: Sequence[GivenPath]
 ) -> Repaired:
-    resource, release = _find(folder, run.catalog)
+    resource, release = find_release(folder, run.catalog)
     build = Build(
         run=run,
         resource=resource,
@@ -148,7 +148,7 @@ def _repair(
         raise add_way_out(error, resource, f"covcat verify {build.name} --repair --from") from error
 
 
-def _find(folder: Path, catalog: Catalog) -> tuple[Resource, Release]:
+def find_release(folder: Path, catalog: Catalog) -> tuple[Resource, Release]:
     """Find in the catalog what a folder is of."""
     if folder.name == BROUGHT.id:
         return catalog.get(folder.parent.name), BROUGHT

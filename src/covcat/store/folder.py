@@ -45,6 +45,7 @@ OWN = frozenset(  # what lies beside the data of a release; SQLite has a journal
 )
 PRIVATE = ".covcat"
 CLOSED = ".done"  # ends the name of a folder of waiting files whose release is just being published
+PULLED = "pulled"  # in such a folder, where files wait that `pull` brought
 STAGED = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging
 
 
@@ -57,6 +58,7 @@ class Store:
         self.staging = own / "staging"  # in which releases are built before their one rename
         self.parts = own / "parts"  # files that are being downloaded
         self.locks = own / "locks"  # nothing depends on them but tidiness
+        self.pushed = own / "pushed"  # journals of pushes that were broken off
         self._private = (own, self.staging, self.parts, own / "partial", self.locks)
         self._workshop: os.stat_result | None = None  # the one that this process works in
 

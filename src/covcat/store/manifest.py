@@ -191,13 +191,19 @@ def load(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     with _errors(path):
-        manifest = parse_record(path, raw(folder), Manifest, SCHEMA)
-        _check_sound(manifest)
+        manifest = parsed(path, raw(folder))
     if (manifest.resource, manifest.release) != (path.parent.parent.name, path.parent.name):
         its = f"{manifest.resource}/{manifest.release}"
         found = _damaged(path, f"it is of `{manifest.resource}@{manifest.release}`")
         found.hint = f"was the folder renamed? It belongs at `{path.parents[2] / its}`"
         raise found
+    return manifest
+
+
+def parsed(path: Path | str, data: bytes) -> Manifest:
+    """Return what the record says that lies at `path`; ValueError where that cannot be."""
+    manifest = parse_record(path, data, Manifest, SCHEMA)
+    _check_sound(manifest)
     return manifest
 
 

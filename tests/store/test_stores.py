@@ -1,0 +1,416 @@
+"""Releases that are pushed to a bucket or a folder, and pulled from there.
+
+`make test-stores` runs these against moto's server in place of the tests' own.
+"""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+import httpx
+import obstore
+import pytest
+from makers.archives import REPOSITORY, tar_of
+from makers.runs import Ran, tree_on_disk
+from obstore.store import LocalStore, S3Store
+from servers.bucket import Buckets
+
+from covcat.store.remote import place, push
+
+MOTO = os.environ.get("MOTO")  # a Python that has it
+OWN_SERVER = MOTO is None
+NAMES = (  # as in test_exports: what file systems hold, and addresses write otherwise
+    *("plain.png", "a b.png", " lead.png", "100%.png", "%41.png", "a#b?c.png", "a+b&c=d.png"),
+    *(
+        "[x]{y}~^`|.png",
+        "ünï/é.png",
+        "日本/肺.png",
+        ".hidden",
+        "a..b",
+        "deep/er/still/x.dcm",
+        "'q'",
+    ),
+)
+HERE, BACK = Path("covcat-data"), Path("back")
+
+
+@dataclass
+class There:
+    """Where copies lie, and what a test does there behind covcat's back."""
+
+    address: str
+    store: LocalStore | S3Store
+
+    def tree(self) -> dict[str, bytes]:
+        paths = [one["path"] for batch in obstore.list(self.store) for one in batch]
+        return {path: self.read(path) for path in paths}
+
+    def read(self, path: str) -> bytes:
+        return obstore.get(self.store, path).bytes().to_bytes()
+
+    def put(self, path: str, data: bytes) -> None:
+        obstore.put(self.store, path, data)
+
+    def drop(self, path: str) -> None:
+        obstore.delete(self.store, path)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """The address of moto's server, with a bucket `bkt`; none without it."""
+    if MOTO is None:
+        yield ""
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [MOTO, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    while httpx.Client(transport=httpx.HTTPTransport(retries=8)).put(f"{url}/bkt").is_error:
+        assert server.poll() is None
+    yield url
+    server.kill()
+    server.wait()
+
+
+@pytest.fixture
+def buckets(monkeypatch: pytest.MonkeyPatch, moto: str) -> Iterator[Buckets]:
+    """A server of S3 with a bucket `bkt`, and the login for it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMADEUP")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up-secret")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with (made := Buckets("bkt")).loopback:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", moto or made.url)
+        yield made
+    assert made.loopback.broken == []
+
+
+@pytest.fixture(params=["folder", "s3"])
+def there(request: pytest.FixtureRequest, buckets: Buckets, tmp_path: Path) -> There:
+    """A place without anything in it."""
+    if request.param == "folder":
+        return There("copies", LocalStore(tmp_path / "copies", mkdir=True))
+    return in_bucket(tmp_path)
+
+
+@pytest.fixture
+def bucket(buckets: Buckets, tmp_path: Path) -> There:
+    """The same, a part of a bucket."""
+    return in_bucket(tmp_path)
+
+
+def in_bucket(own: Path) -> There:
+    """Return a part of the bucket that no other test has."""
+    address, options = f"s3://bkt/{own.name}/a=b ü", {"allow_http": True}
+    return There(address, S3Store.from_url(address, client_options=options))
+
+
+@pytest.fixture
+def fetched(covcat: Callable[..., Ran], offered: str) -> None:
+    """Let the pinned repository be here."""
+    assert covcat("fetch", "set", "-q").code == 0
+
+
+def brought(covcat, shelf, files: dict[str, bytes]) -> None:
+    """Let a release of these files be here that nothing pins."""
+    shelf.add_web("odd", "odd.tar", unpack="tar")
+    Path("odd.tar").write_bytes(tar_of(files))
+    ran = covcat("import", "odd", "odd.tar")
+    assert ran.code == 0, ran.err
+
+
+def whole_tree(folder: Path) -> dict[str, bytes]:
+    """Return what a data folder has under final names."""
+    return {k: v for k, v in tree_on_disk(folder).items() if not k.startswith(".covcat/")}
+
+
+def test_what_is_pushed_lies_there_as_here_and_comes_back_byte_by_byte(
+    covcat, shelf, there: There
+) -> None:
+    files = {f"top/{name}": name.encode() for name in NAMES}
+    large = bytes(range(256)) * ((place.PART >> 8) * 2 + 1)  # goes up in three parts
+    brought(covcat, shelf, {**files, "top/empty": b"", "top/large.nii": large})
+    pushed = covcat("push", there.address, "odd", "--json")
+    assert pushed.code == 0, pushed.err
+    row = pushed.document["data"]["pushed"][0]
+    assert (row["id"], row["files"], row["sent"]) == ("odd@1", 16, 16)
+    assert there.tree() == whole_tree(HERE)
+    pulled = covcat("--data-dir", "back", "pull", there.address)
+    assert pulled.code == 0, pulled.err
+    assert pulled.out == "back/odd/1/files\n"
+    assert whole_tree(BACK) == whole_tree(HERE)
+    assert covcat("--data-dir", "back", "verify").code == 0
+    again = covcat("push", there.address, "odd", "--json").document["data"]["pushed"][0]
+    assert (again["sent"], again["was_whole"]) == (0, True)
+    assert "nothing to do" in covcat("--data-dir", "back", "pull", there.address, "odd@1").err
+
+
+@pytest.mark.usefixtures("fetched")
+@pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server tells what it was asked")
+def test_the_manifest_is_put_last(covcat, buckets: Buckets, bucket: There) -> None:
+    assert covcat("push", bucket.address).code == 0
+    puts = [one for one in buckets.asked if one.startswith("PUT")]
+    assert puts[-1].endswith("/set/1/manifest.json")
+    assert len(puts) == len(REPOSITORY) + 2
+
+
+@pytest.mark.usefixtures("fetched")
+@pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server breaks off")
+@pytest.mark.parametrize("has_journal", [True, False])
+def test_a_push_that_broke_off_goes_on(covcat, buckets, bucket, *, has_journal: bool) -> None:
+    puts: list[str] = []
+
+    def break_off(request):
+        if request.method != "PUT":
+            return None
+        puts.append(request.target)
+        return buckets.reply_of(403, "AccessDenied") if len(puts) > 2 else None
+
+    buckets.before = break_off
+    assert covcat("push", bucket.address, "--jobs", "1").code == 7
+    before = bucket.tree()
+    assert (len(before), "set/1/manifest.json" in before) == (2, False)
+    if not has_journal:
+        for journal in Path("covcat-data/.covcat/pushed").iterdir():
+            journal.unlink()
+    buckets.before, buckets.asked = lambda _: None, []
+    ran = covcat("push", bucket.address, "--json")
+    assert ran.document["data"]["pushed"][0]["sent"] == len(REPOSITORY) - 2
+    again = [a for a in buckets.asked if any(a.endswith(one) for one in before)]
+    assert [a.split()[0] for a in again] == ([] if has_journal else ["GET", "GET"])
+    assert bucket.tree() == whole_tree(HERE)
+    assert not list(Path("covcat-data/.covcat/pushed").iterdir())
+
+
+@pytest.mark.parametrize("size", [1000, 2 * place.PART + 1], ids=["small", "large"])
+def test_a_file_that_rotted_unseen_is_not_pushed(
+    covcat, shelf, buckets, there: There, size: int
+) -> None:
+    brought(covcat, shelf, {"top/a.png": b"a" * size, "top/b.png": b"b"})
+    path = HERE / "odd/1/files/top/a.png"
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"x")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # a quick look sees nothing
+    ran = covcat("push", there.address)
+    assert ran.code == 5
+    assert "`files/top/a.png` of `odd@1` is not as recorded" in ran.err
+    assert not {"odd/1/manifest.json", "odd/1/files/top/a.png"} & there.tree().keys()
+    assert buckets.uploads == {}
+
+
+@pytest.mark.usefixtures("fetched")
+def test_a_release_that_is_damaged_is_not_pushed_at_all(covcat, there: There) -> None:
+    next((HERE / "set/1/files").glob("*.md")).write_bytes(b"other")
+    ran = covcat("push", there.address)
+    assert (ran.code, there.tree()) == (5, {})
+    assert "hint: covcat verify set@1 --repair" in ran.err
+
+
+@pytest.mark.parametrize("path", ["files/README.md", "SHA256SUMS"])
+@pytest.mark.usefixtures("fetched")
+def test_nothing_there_is_written_over(covcat, there: There, path: str) -> None:
+    there.put(f"set/1/{path}", b"another")
+    ran = covcat("push", there.address)
+    assert ran.code == 5, ran.err
+    assert f"another `{path}` of `set@1` is there already" in ran.err
+    assert there.read(f"set/1/{path}") == b"another"
+    assert "set/1/manifest.json" not in there.tree()
+
+
+def test_a_release_with_other_files_there_is_left_alone(covcat, shelf, there: There) -> None:
+    brought(covcat, shelf, {"top/a": b"a"})
+    assert covcat("push", there.address).code == 0
+    before = there.tree()
+    assert covcat("remove", "odd", "--yes").code == 0
+    brought(covcat, shelf, {"top/a": b"b"})
+    ran = covcat("push", there.address)
+    assert (ran.code, there.tree()) == (5, before)
+    assert "`odd@1` with other files is there already" in ran.err
+
+
+@pytest.mark.usefixtures("fetched")
+def test_what_was_lost_there_below_a_manifest_is_put_back(covcat, there: There) -> None:
+    assert covcat("push", there.address).code == 0
+    before = there.tree()
+    there.drop("set/1/files/README.md")
+    ran = covcat("push", there.address, "--json").document["data"]["pushed"][0]
+    assert (ran["sent"], ran["was_whole"]) == (1, True)
+    assert there.tree() == before
+
+
+MANIFEST = "set/1/manifest.json"
+WRONG: dict[str, tuple[str, Callable[[bytes], bytes | None], str]] = {
+    "another byte": ("set/1/files/README.md", lambda old: b"X" + old[1:], "is not what its mani"),
+    "longer": ("set/1/files/README.md", lambda old: old + b"more", "is not what its manifest"),
+    "shorter": ("set/1/files/README.md", lambda old: old[:-1], "is not what its manifest says"),
+    "cut manifest": (MANIFEST, lambda old: old[:-10], "the manifest of `set@1` is damaged"),
+    "of another": (MANIFEST, lambda old: old.replace(b'"set"', b'"other"'), "it is of `other@1`"),
+    "outside": (MANIFEST, lambda old: old.replace(b"files/README", b"../README"), "names the path"),
+    "no pin": (MANIFEST, lambda old: _edited(old), "differs from the catalog"),
+}
+
+
+def _edited(data: bytes) -> bytes:
+    """Return a manifest that names another README, sound in itself."""
+    import hashlib
+    import json
+
+    record = json.loads(data)
+    file = next(one for one in record["files"] if one["path"] == "files/README.md")
+    file |= {"sha256": hashlib.sha256(b"X" * file["bytes"]).hexdigest(), "blob": "0" * 40}
+    return json.dumps(record).encode()
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.usefixtures("fetched")
+def test_what_is_wrong_there_gets_no_name_here(covcat, there: There, case: str) -> None:
+    path, change, said = WRONG[case]
+    assert covcat("push", there.address).code == 0
+    there.put(path, change(there.read(path)) or b"")
+    ran = covcat("--data-dir", "back", "pull", there.address)
+    assert ran.code == 5, ran.err
+    assert said in ran.err
+    assert whole_tree(BACK) == {}
+
+
+@pytest.mark.usefixtures("fetched")
+def test_a_pull_that_broke_off_goes_on_with_what_came(covcat, there: There) -> None:
+    assert covcat("push", there.address).code == 0
+    path = f"set/1/files/{max(REPOSITORY)}"
+    lost = there.read(path)
+    there.drop(path)
+    ran = covcat("--data-dir", "back", "pull", there.address, "--jobs", "1")
+    assert ran.code == 3, ran.err
+    waiting = list((BACK / ".covcat/partial/set@1/pulled").iterdir())
+    assert waiting
+    told = covcat("--data-dir", "back", "status")
+    assert "set@1: covcat pull URL set@1 goes on" in told.err
+    there.put(path, lost)
+    waiting[0].write_bytes(b"rotten meanwhile")
+    assert covcat("--data-dir", "back", "pull", there.address, "set").code == 0
+    assert whole_tree(BACK) == whole_tree(HERE)
+    assert not (BACK / ".covcat/partial/set@1").exists()
+
+
+@pytest.mark.usefixtures("offered")
+def test_more_than_is_here_takes_its_place_and_less_does_not(covcat, there: There) -> None:
+    assert covcat("fetch", "set", "-q").code == 0
+    assert covcat("--data-dir", "back", "fetch", "set", "-q", "--include", "*.md").code == 0
+    part = whole_tree(BACK)
+    assert covcat("push", f"{there.address}/whole").code == 0
+    assert covcat("push", f"{there.address}/part", "--data-dir", "back").code == 0
+    assert covcat("--data-dir", "back", "pull", f"{there.address}/whole").code == 0
+    assert whole_tree(BACK) == whole_tree(HERE) != part
+    less = covcat("pull", f"{there.address}/part")
+    assert less.code == 5
+    assert "what is here was kept" in less.err
+
+
+@pytest.mark.usefixtures("fetched")
+def test_what_is_not_whole_there_is_not_pulled(covcat, there: There) -> None:
+    there.put("set/1/files/README.md", b"a beginning")
+    ran = covcat("--data-dir", "back", "pull", there.address)
+    assert (ran.code, ran.out) == (0, "")
+    assert f"without a manifest at `{there.address}`: set@1" in ran.err
+    named = covcat("--data-dir", "back", "pull", there.address, "set")
+    assert (named.code, "it has no manifest there" in named.err) == (3, True)
+    absent = covcat("--data-dir", "back", "pull", there.address, "sample")
+    assert (absent.code, "nothing of it is there" in absent.err) == (3, True)
+
+
+@pytest.mark.usefixtures("fetched")
+def test_of_several_one_that_is_wrong_does_not_stop_the_others(covcat, there: There) -> None:
+    assert covcat("fetch", "sample", "-q").code == 0
+    assert covcat("push", there.address).code == 0
+    there.put("sample/1/files/README.md", b"other")
+    ran = covcat("--data-dir", "back", "pull", there.address)
+    assert ran.code == 5
+    assert (BACK / "set/1/manifest.json").is_file()
+    assert "1 of 2 could not be pulled: sample@1" in ran.err
+    assert f"hint: covcat pull {quote(there.address)} sample@1" in ran.err
+
+
+FAULTS = [  # what a store answers, and covcat's exit code and words
+    (403, "AccessDenied", 7, "does not let this login"),
+    (403, "InvalidAccessKeyId", 7, "does not let this login"),
+    (401, "Unauthorized", 7, "does not let this login"),
+    (403, "RequestTimeTooSkewed", 7, "the clock of this machine is wrong"),
+    (301, "PermanentRedirect", 7, "is in another region"),
+    (503, "SlowDown", 4, "asks for fewer requests"),
+    (500, "InternalError", 4, "no answer"),
+    (404, "NoSuchBucket", 3, "there is no `s3://bkt`"),
+]
+
+
+@pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server answers badly")
+@pytest.mark.parametrize(("status", "code", "exit_code", "said"), FAULTS)
+@pytest.mark.parametrize("command", ["push", "pull"])
+@pytest.mark.usefixtures("fetched")
+def test_what_a_store_refuses_is_one_sentence_without_a_secret(
+    covcat, buckets, bucket, command: str, status: int, code: str, exit_code: int, said: str
+) -> None:
+    buckets.before = lambda _: buckets.reply_of(status, code)
+    ran = covcat(command, bucket.address, "set", "--retries", "1", "-v")
+    assert ran.code == exit_code, ran.err
+    first, *_ = ran.err.splitlines()
+    assert first.startswith("error: "), first
+    assert said in first
+    for secret in ("AKIAMADEUP", "made-up-secret", "Signature"):
+        assert secret not in ran.err + ran.out
+
+
+@pytest.mark.usefixtures("fetched")
+def test_without_a_login_one_is_asked_for(covcat, buckets, bucket, monkeypatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", buckets.url)  # a machine that lends none
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    ran = covcat("push", bucket.address, "--retries", "0")
+    assert (ran.code, "no login for `s3://bkt` is set" in ran.err) == (7, True)
+    assert "hint: AWS_ACCESS_KEY_ID and" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "said"),
+    [
+        ("s3://key:secret@bkt/x", 2, "has a login or a question in it"),
+        ("az://box/x?sig=secret", 2, "has a login or a question in it"),
+        ("ftp://host/x", 2, "is no address of a store"),
+        ("s3://", 2, "is no address of a store"),
+        ("", 2, "the address is empty"),
+    ],
+)
+@pytest.mark.usefixtures("fetched")
+def test_what_is_no_address_is_refused(covcat, address: str, code: int, said: str) -> None:
+    ran = covcat("push", address)
+    assert (ran.code, "secret" in ran.err) == (code, False)
+    assert said in ran.err
+
+
+@pytest.mark.usefixtures("fetched")
+def test_offline_a_folder_is_a_place_and_a_bucket_is_none(covcat, bucket: There) -> None:
+    assert covcat("push", "--offline", "copies").code == 0
+    assert covcat("push", "--offline", bucket.address).code == 4
+    assert covcat("pull", "nowhere").code == 3
+
+
+@pytest.mark.usefixtures("fetched")
+def test_without_the_extra_the_command_that_installs_it_is_told(covcat, monkeypatch) -> None:
+    monkeypatch.setattr(place, "find_spec", lambda _: None)
+    ran = covcat("push", "copies")
+    assert (ran.code, "hint: pip install 'covcat[stores]'" in ran.err) == (2, True)
+
+
+def test_what_a_killed_push_left_in_a_folder_is_swept(covcat, offered, tmp_path: Path) -> None:
+    assert covcat("fetch", "set", "-q").code == 0
+    left = tmp_path / "copies/set/1/files/README.md#1"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half of it")
+    assert covcat("push", "copies").code == 0
+    assert whole_tree(tmp_path / "copies") == whole_tree(HERE)
+    assert push._STAGED.fullmatch(left.name)
