@@ -72,7 +72,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "show": (0, 3, 5, 8),
     "split": (0, 3, 5, 8),
     "split check": (0, 3, 5, 8),
-    "status": (0,),
+    "status": (0, 3, 4, 5, 7),
     "verify": FETCHING,
 }
 

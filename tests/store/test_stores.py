@@ -414,3 +414,52 @@ def test_what_a_killed_push_left_in_a_folder_is_swept(covcat, offered, tmp_path:
     assert covcat("push", "copies").code == 0
     assert whole_tree(tmp_path / "copies") == whole_tree(HERE)
     assert push._STAGED.fullmatch(left.name)
+
+
+@pytest.mark.usefixtures("fetched")
+def test_verify_reads_what_is_there_and_quick_lists_it(covcat, there: There) -> None:
+    assert covcat("push", there.address).code == 0
+    for quick in ((), ("--quick",)):
+        ran = covcat("verify", "--at", there.address, *quick)
+        assert (ran.code, "as recorded" in ran.err) == (0, True), ran.err
+    readme = there.read("set/1/files/README.md")
+    there.put("set/1/files/README.md", b"X" + readme[1:])
+    assert covcat("verify", "--at", there.address, "--quick").code == 0
+    read = covcat("verify", "--at", there.address)
+    assert (read.code, "set@1: changed: files/README.md: sha256 expected" in read.err) == (5, True)
+    there.put("set/1/files/README.md", readme + b"more")
+    there.put("set/1/files/strange", b"")
+    there.drop("set/1/SHA256SUMS")
+    listed = covcat("verify", "--at", there.address, "set", "--quick", "--json")
+    assert listed.code == 5
+    row = listed.document["error"] and listed.document["data"]["verified"][0]
+    assert [one.partition(":")[0] for one in row["changed"]] == ["files/README.md"]
+    assert (row["missing"], row["extra"]) == (["SHA256SUMS"], ["files/strange"])
+    assert covcat("verify", "--at", there.address, "--repair").code == 2
+
+
+@pytest.mark.usefixtures("fetched")
+def test_verify_holds_the_manifest_there_against_the_catalog(covcat, there: There) -> None:
+    assert covcat("push", there.address).code == 0
+    there.put(MANIFEST, _edited(there.read(MANIFEST)))
+    ran = covcat("verify", "--at", there.address, "--quick")
+    assert (ran.code, "differs from the catalog" in ran.err) == (5, True)
+
+
+@pytest.mark.usefixtures("fetched")
+def test_status_tells_what_is_whole_there_and_what_is_not(covcat, there: There) -> None:
+    assert covcat("fetch", "sample", "-q").code == 0
+    assert covcat("push", there.address, "set").code == 0
+    there.put("sample/1/files/README.md", b"a beginning")
+    there.put(".covcat/locks/set@1.lock", b"")
+    ran = covcat("status", "--at", there.address, "--json")
+    rows = {row["id"]: row for row in ran.document["data"]["here"]}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "set@1": "complete",
+        "sample@1": "unfinished",
+    }
+    assert rows["set@1"]["files"] == len(REPOSITORY)
+    assert f"covcat push {quote(there.address)} sample@1 goes on" in ran.err
+    there.put(MANIFEST, b"{")
+    damaged = covcat("status", "--at", there.address)
+    assert (damaged.code, "set@1\tdamaged" in damaged.out) == (0, True)

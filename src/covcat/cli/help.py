@@ -23,7 +23,7 @@ COMMANDS = {  # in the order of --help; each is a module with a command of its n
 _OPTIONS = {  # what is not named says how
     "What": (
         *("--data-dir", "--catalog", "--all", "--fetched", "--survey", "--published", "--by"),
-        *("--with", "--within", "--min-verdict", "--pairs", "--with-pictures", "--slice"),
+        *("--at", "--with", "--within", "--min-verdict", "--pairs", "--with-pictures", "--slice"),
         "--site",
         "--for",
         *("--modality", "--has", "--license", "--license-allows", "--access", "--fetchable"),

@@ -123,6 +123,10 @@ Pause = Annotated[float, given("--pause", hidden=True, min=0)]
 Slow = Annotated[str, given("--slow", "", "B/S", hidden=True)]
 
 
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="URL", help="Of the copies there: s3://…, gs://… or a folder."),
+]
 Progressing = Annotated[
     str,
     given(

@@ -9,10 +9,17 @@ import typer
 
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.here import check_folder
-from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.options import FORMATS, At, OutputFormat, network
 from covcat.cli.session import Session, chosen_output
 from covcat.digests import UNPUBLISHED
-from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError, UsageError
+from covcat.errors import (
+    CovcatError,
+    DiskError,
+    IntegrityError,
+    NewerError,
+    NotFoundError,
+    UsageError,
+)
 from covcat.names import is_litter
 from covcat.store.folder import PULLED
 from covcat.text import format_size, plural
@@ -34,12 +41,14 @@ def status(
     report: Annotated[
         bool, typer.Option("--report", help="In Markdown, for a chat or a wiki, with licences.")
     ] = False,
+    at: At = None,
 ) -> None:
     """Tell what is here, and if it is complete and new.
 
     `newest` says if it is what `covcat fetch ID` would bring today: `yes`, `behind` a newer
     release, or a release that moves with its branch, beside a dated one. `verdict` is what the
     last `verify` ended with: `ok`, or `differs`; blank if there was none since it was fetched.
+    --at URL tells the same of the copies in an object store or a folder.
 
     Example: covcat status --json
     """
@@ -47,6 +56,11 @@ def status(
     chosen = chosen_output(output, FORMATS)
     if report and chosen is not None:
         raise UsageError(f"--report is Markdown: it takes no --format {chosen}")
+    if at is not None:
+        if report:
+            raise UsageError("--at and --report exclude each other: a report is of what is here")
+        _status_at(session, at, chosen)
+        return
     check_folder(session)
     rows = [row_of(session, *one) for one in session.store.releases()]
     whole = len(rows)
@@ -72,6 +86,36 @@ def status(
     unfinished = f" and {len(rows) - whole} unfinished" if len(rows) > whole else ""
     said = f"{plural(whole, 'release')}{unfinished}"
     session.say(f"{said} in `{session.data_dir}`, {format_size(total)}")
+
+
+def _status_at(session: Session, at: str, chosen: str | None) -> None:
+    """Tell of the copies in a place, as far as its listing and their manifests do."""
+    from covcat.store.remote.place import Place
+
+    place = Place(at, network(session))
+    rows = list[_Row]()
+    for resource_id, release_id, is_whole in place.releases():
+        row: _Row = {"id": f"{resource_id}@{release_id}"}
+        try:
+            record = place.record(resource_id, release_id) if is_whole else None
+            if record is not None:
+                row |= {**_state(record), "newest": _newest(session, resource_id, release_id)}
+            else:
+                sizes = [one.bytes for one in place.objects(f"{resource_id}/{release_id}").values()]
+                row |= {"state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
+                row["note"] = f"covcat push {quote(place.address)} {quote(str(row['id']))} goes on"
+        except IntegrityError as error:
+            is_newer = isinstance(error, NewerError)
+            state = "of a newer covcat" if is_newer else "damaged"
+            row |= {"state": state, "note": error.message}
+        rows.append(row)
+    columns = _COLUMNS[: -len(_VERIFIED)]
+    table = Rows(columns, rows, spared=_DATES)
+    session.rows("status", table, data={"here": rows}, output=chosen)
+    for row in rows if chosen != "ids" else ():
+        if row.get("note"):
+            session.say(f"{row['id']}: {row['note']}")
+    session.say(f"{plural(len(rows), 'release')} at `{place.address}`")
 
 
 def row_of(session: Session, resource_id: str, release_id: str, folder: Path) -> _Row:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.cli.here import Here, releases
-from covcat.cli.options import Names, Transfer, a_path, grouped
+from covcat.cli.options import At, Names, Transfer, a_path, grouped
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
@@ -67,6 +67,7 @@ def verify(
         typer.Option("--known-missing", help="What the manifest itself names as missing is right."),
     ] = False,
     password_file: PasswordFile = None,
+    at: At = None,
     transfer: Transfer,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
@@ -76,7 +77,8 @@ def verify(
     of your own in it. With --from PATH it takes what it can from there, before any host is asked.
     --known-missing is for what `fetch --allow-missing` kept: exit 5 if another file is missing, or
     if one that should be is here with other bytes. What was found is noted in verified.json beside
-    the manifest; `status` tells it.
+    the manifest; `status` tells it. --at URL reads the copies there (with --quick it lists them) and
+    notes nothing.
 
     Example: covcat verify figure1 --repair
     """
@@ -97,6 +99,12 @@ def verify(
             hint="covcat verify --repair --password-file FILE",
         )
     network = transfer.network(session)
+    if at is not None:
+        if repair or given:
+            text = "--at only looks: --repair and --from are for what is here"
+            raise UsageError(text, hint=f"covcat push {quote(at)} puts back what is missing there")
+        _check_at(_Verdicts(session, quick, known_missing), at, names, network, transfer.progress)
+        return
     here = releases(session, names)
     said = _Verdicts(session, quick, known_missing)
     if repair:
@@ -186,12 +194,48 @@ def _check_all(said: _Verdicts, here: list[Here], progress: Progress) -> None:
             counts["known_missing"] = len(found.known_missing)
             said.note(folder, ok=not found.findings, **counts)
             _add(said, name, found, time.monotonic() - since)
+    _tell(said)
+
+
+def _tell(said: _Verdicts) -> None:
     if said.failed:
         raise said.error()
     said.session.result("verify", {"verified": said.rows}, "")
 
 
-def _add(said: _Verdicts, name: str, found: "Checked", seconds: float) -> None:
+def _check_at(
+    said: _Verdicts, at: str, names: Sequence[str] | None, network: Network, how: str
+) -> None:
+    """Look at the copies in a place, one after the other."""
+    from covcat.cli.pull import releases_at
+    from covcat.store.remote.place import Place
+    from covcat.store.remote.verify import verify_at
+
+    session, place = said.session, Place(at, network)
+    for resource_id, release_id in releases_at(session, place, names):
+        name, since = f"{resource_id}@{release_id}", time.monotonic()
+        there = f"what is wrong at `{place.address}/{resource_id}/{release_id}`"
+        again = f"covcat push {quote(place.address)} {quote(name)}"
+        way = f"remove {there}, then {again}"
+        try:
+            with drawn(session, how) as progress:
+                found = verify_at(
+                    *(session.catalog, place, resource_id, release_id, progress),
+                    quick=said.quick,
+                    known_missing=said.known_missing,
+                )
+        except IntegrityError as error:
+            said.rows.append({"id": name, "ok": False, "error": error.message})
+            said.fail(name, [error.message, *error.details], error.hint or way)
+        else:
+            _add(said, name, found, time.monotonic() - since, way)
+    _tell(said)
+
+
+def _add(
+    said: _Verdicts, name: str, found: "Checked", seconds: float, there: str | None = None
+) -> None:
+    """Tell of one release; of one in a place with the way to mend it `there`."""
     session, record, findings = said.session, found.record, found.findings
     row = {"id": name, "ok": not findings, "files": record.total_files, "complete": record.complete}
     row |= {**asdict(findings), "litter": found.litter}
@@ -204,7 +248,8 @@ def _add(said: _Verdicts, name: str, found: "Checked", seconds: float) -> None:
             "written: hashed"
         )
     if not findings:
-        how = "names, sizes and times" if said.quick else "every byte"
+        seen = "names and sizes" if there else "names, sizes and times"
+        how = seen if said.quick else "every byte"
         files = f"{plural(record.total_files, 'file')} as recorded ({how})"
         session.say(f"{name}: {files}{_lacking(len(found.known_missing))}{took(seconds)}")
         return
@@ -217,7 +262,7 @@ def _add(said: _Verdicts, name: str, found: "Checked", seconds: float) -> None:
         if not found.damaged:
             hint = f"`{hint}` asks again, `covcat verify {quote(name)} --known-missing` takes it"
             hint += " as it is"
-    said.fail(name, findings.lines(), hint)
+    said.fail(name, findings.lines(), there or hint)
 
 
 def _repair_all(

@@ -180,6 +180,17 @@ def present(folder: Path) -> set[str]:
     return found - OWN
 
 
+def check_pins(catalog: Catalog, record: Manifest) -> Listing | None:
+    """Compare a record with the catalog's pins, if it has any; return the listing."""
+    with suppress(NotFoundError):  # an entry of a catalog that is not given now
+        resource, release = catalog.find(f"{record.resource}@{record.release}")
+        if release is not None:
+            listing = catalog.listing(resource, release)
+            against_catalog(record, release, listing)
+            return listing
+    return None
+
+
 def against_catalog(record: Manifest, release: Release, listing: Listing | None) -> None:
     """Compare a record with what the catalog pins, so that an altered manifest is no proof."""
     differs = f"the manifest of `{record.resource}@{record.release}` differs from the catalog"
@@ -242,12 +253,8 @@ def verify_release(
     Raises:
         IntegrityError: the record itself is damaged, or is not the pinned state.
     """
-    record, listing = load(folder), None
-    with suppress(NotFoundError):  # an entry of a catalog that is not given now
-        resource, release = catalog.find(f"{record.resource}@{record.release}")
-        if release is not None:
-            listing = catalog.listing(resource, release)
-            against_catalog(record, release, listing)
+    record = load(folder)
+    listing = check_pins(catalog, record)
     found = checked(folder, record, progress or Silent(), quick=quick)
     if not sums_agree(folder, record):
         changed = (*found.findings.changed, f"{SUMS}: not as recorded")

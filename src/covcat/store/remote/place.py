@@ -3,6 +3,7 @@
 Nothing is ever written over. obstore is asked, and finds logins as each provider's own tools do.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from covcat.download.remote import Network
 from covcat.errors import CovcatError, IntegrityError, NetworkError, NotFoundError, UsageError
-from covcat.files import make_folder
+from covcat.files import StoredFile, make_folder
 from covcat.store import manifest
-from covcat.store.folder import MANIFEST
+from covcat.store.folder import MANIFEST, SUMS
 from covcat.store.manifest import Manifest
 from covcat.store.remote.refused import not_installed, refusal
 
@@ -185,6 +186,13 @@ class Place:
             raise
         except (BaseError, OSError, ValueError) as error:  # whose words may quote a login
             raise refusal(error, self.address, doing) from None
+
+
+def objects_of(record: Manifest) -> list[StoredFile]:
+    """Return what lies beside the manifest of a release: its files, and SHA256SUMS."""
+    sums = manifest.sums(record).encode()
+    digest = hashlib.sha256(sums).hexdigest()
+    return [*record.files, StoredFile(path=SUMS, bytes=len(sums), sha256=digest)]
 
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.S)

@@ -25,7 +25,7 @@ from covcat.store import manifest
 from covcat.store.folder import MANIFEST, SUMS, Store
 from covcat.store.manifest import Manifest
 from covcat.store.remote.crew import Crew
-from covcat.store.remote.place import PART, Lying, Place
+from covcat.store.remote.place import PART, Lying, Place, objects_of
 from covcat.store.verify import verify_release
 
 _LARGE_AT_ONCE = 2  # files that go up in parts: each has some of these in memory
@@ -96,8 +96,7 @@ class _Push:
         if earlier is not None:
             self._check_same(earlier)
         self.listed = self.place.objects(self.top)
-        sums = manifest.sums(self.record).encode()
-        files = [*self.record.files, StoredFile(path=SUMS, bytes=len(sums), sha256=_hex(sums))]
+        files = objects_of(self.record)
         self.task = self.progress.start(self.name, sum(one.bytes for one in files))
         try:  # large ones last: they wait for each other
             ordered = sorted(files, key=lambda one: one.bytes > PART)
