@@ -188,7 +188,7 @@ class Transport:
 
     progress: Progressing = "auto"
     jobs: Annotated[
-        int | None, given("--jobs", "Requests at once; 16 unless set.", "N", min=1, max=256)
+        int | None, given("--jobs", "Requests at once; 16 unless set.", "N", min=1, max=64)
     ] = None
     retries: Retries = 5
     timeout: Timeout = 30
