@@ -77,8 +77,7 @@ def verify(
     of your own in it. With --from PATH it takes what it can from there, before any host is asked.
     --known-missing is for what `fetch --allow-missing` kept: exit 5 if another file is missing, or
     if one that should be is here with other bytes. What was found is noted in verified.json beside
-    the manifest; `status` tells it. --at URL reads the copies there, or lists them with --quick; that
-    is noted nowhere.
+    the manifest; `status` tells it. --at URL reads the copies there, or lists them with --quick.
 
     Example: covcat verify figure1 --repair
     """
