@@ -46,6 +46,7 @@ SURVEY = """\
 RELATED = [
     *("mashhad", "v7", "kermany", "figure1", "actualmed", "hannover", "covid-blues"),
     *("brixia", "covid-cxnet", "covidnet-ct", "mosmed", "bimcv"),
+    *("stoic", "covid-ctset", "covid-ct-md"),
 ]
 DEFAULTS = [
     "cohen@2020-06-22",
@@ -74,12 +75,15 @@ DEFAULTS = [
     "covidnet-ct@2022-06-08",
     "mosmed",
     "bimcv",
+    "stoic",
+    "covid-ctset",
+    "covid-ct-md",
     "sample@1",
 ]
 OURS = {one.partition("@")[0] for one in DEFAULTS}
 WITH_CT = (
     "cohen cord-19 sirm bsti kaggle-chest-xray medseg covid-ct coronacases eurorad radiopaedia "
-    "mashhad v7 covidnet-ct mosmed bimcv"
+    "mashhad v7 covidnet-ct mosmed bimcv stoic covid-ctset covid-ct-md"
 )
 # Pages that their sources give with http; nothing is fetched from them.
 HTTP_PAGES = {"http://www.medicalsegmentation.com/covid19/", "http://radiopaedia.org/licence"}

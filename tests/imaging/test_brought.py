@@ -1,0 +1,92 @@
+"""Sets that nobody may fetch: what a person brought, by the folders and tables of their sources.
+
+Folders and heads of tables are those of the organisers' code for STOIC, of all.csv and
+Patient_details.csv of mr7495/COVID-CTset, and of "Sample data" of ShahinSHH/COVID-CT-MD.
+"""
+
+import csv
+import importlib.util
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from makers.runs import Ran
+from makers.tables import dicom, png, source_of
+
+DETAILS = (
+    "Patient ID,SEX,AGE,Date,COVID-19 Infection,SR_2 Folder thickness(mm)\n"
+    "patient1,F,053Y,20200407,Positive,4\npatient20,M,066Y,20200418,Negative,5\n"
+)
+CTSET = {
+    "Train&Validation/137covid_patient1_SR_2_IM00010.tif": png(4, 4),
+    "Train&Validation/12cdunnormal_patient20_SR_2_IM00010.tif": png(4, 4),
+    "patient1/SR_2/IM00011.tif": png(4, 4),
+}
+OF_CTSET = {
+    "Train&Validation/12cdunnormal_patient20_SR_2_IM00010.tif": "no covid-ctset:patient20 M 66",
+    "Train&Validation/137covid_patient1_SR_2_IM00010.tif": "yes covid-ctset:patient1 F 53",
+    "patient1/SR_2/IM00011.tif": "yes covid-ctset:patient1 F 53",
+}
+BROUGHT = {
+    "stoic": (
+        {
+            "metadata/reference.csv": "PatientID,probCOVID,probSevere\n10011,1,1\n1002,0,0\n",
+            "data/mha/10011.mha": b"ObjectType = Image\n",
+            "data/mha/1002.mha": b"ObjectType = Image\n",
+        },
+        "covid pcr severity patient_id",
+        {
+            "data/mha/10011.mha": "yes yes 1 stoic:10011",
+            "data/mha/1002.mha": "no no 0 stoic:1002",
+        },
+    ),
+    "covid-ctset": (
+        {"Patient_details.csv": DETAILS, **CTSET},
+        "covid patient_id sex age",
+        OF_CTSET,
+    ),
+    "covid-ct-md": (
+        {
+            "COVID-19 subjects/P001/1.dcm": dicom(),
+            "Cap Cases/cap001/1.dcm": dicom(),
+            "CAP/cap002/1.dcm": dicom(),
+            "x/Normal Cases/normal001/1.dcm": dicom(),
+        },
+        "covid finding patient_id",
+        {
+            "CAP/cap002/1.dcm": "no Pneumonia covid-ct-md:cap002",
+            "COVID-19 subjects/P001/1.dcm": "yes COVID-19 covid-ct-md:P001",
+            "Cap Cases/cap001/1.dcm": "no Pneumonia covid-ct-md:cap001",
+            "x/Normal Cases/normal001/1.dcm": "no No finding covid-ct-md:normal001",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("id", BROUGHT)
+def test_what_a_person_brought_has_its_labels(
+    covcat: Callable[..., Ran], tmp_path: Path, id: str
+) -> None:
+    if id == "covid-ct-md" and importlib.util.find_spec("pydicom") is None:
+        pytest.skip("pydicom is not installed here")
+    files, columns, expected = BROUGHT[id]
+    source_of(tmp_path / "mine", files)
+    assert covcat("import", id, str(tmp_path / "mine")).code == 0
+    ran = covcat("images", id, "--format", "csv", "--columns", ",".join(["path", *columns.split()]))
+    assert ran.code == 0, ran.err
+    header, *rows = csv.reader(io.StringIO(ran.out))
+    assert {path: " ".join(cells) for path, *cells in rows} == expected, header
+
+
+def test_findings_of_covid_ctset_are_in_the_names_where_its_table_is_not(
+    covcat: Callable[..., Ran], tmp_path: Path
+) -> None:
+    source_of(tmp_path / "mine", CTSET)
+    covcat("import", "covid-ctset", str(tmp_path / "mine"))
+    ran = covcat("images", "covid-ctset", "--format", "csv", "--columns", "path,finding")
+    assert ran.out.splitlines()[1:] == [
+        "Train&Validation/12cdunnormal_patient20_SR_2_IM00010.tif,No finding",
+        "Train&Validation/137covid_patient1_SR_2_IM00010.tif,COVID-19",
+        "patient1/SR_2/IM00011.tif,",
+    ]
