@@ -21,7 +21,7 @@ import pytest
 from makers.archives import zip_of
 from makers.covid_ct import PATIENTS, covid_ct_tables
 from makers.laid import DATA, lay
-from makers.tables import darwin, dicom, nifti, png, workbook
+from makers.tables import coco, darwin, dicom, nifti, png, workbook
 
 from covcat.catalog import load, yaml
 from covcat.catalog.columns import Record
@@ -56,7 +56,8 @@ def listed(name: str, **tables: bytes) -> dict[str, bytes]:
     """All paths of a release, and the contents of its tables."""
     listing = CATALOG.listing(*CATALOG.find(name))
     assert listing is not None
-    return dict.fromkeys(listing, b"x") | tables
+    drawn = dict.fromkeys((path for path in listing if path.endswith("_boxes.json")), coco({}))
+    return {**dict.fromkeys(listing, b"x"), **drawn, **tables}
 
 
 Indexed = tuple[list[Record], IndexReport]
