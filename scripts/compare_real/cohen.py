@@ -15,6 +15,7 @@ V02 = ORIGIN | {"patient_id": "patientid", "url": "url", "icu": "went_icu"}
 V02 |= ex.same("intubated clinical_notes other_notes")
 MASKS = "annotations/lungVAE-masks/"
 SCORES = "annotations/covid-severity-scores.csv"
+BOXES = "annotations/imageannotation_ai_lung_bounding_boxes.json"
 
 
 def archive_01(place: Place) -> tuple[Release, Expected]:
@@ -41,8 +42,9 @@ def _listed(
     table = place.table(f"cohen-{release}-metadata.csv")
     files = place.listing(listing)
     real = {"metadata.csv": table.read_bytes()}
-    if SCORES in files:  # not among the real tables: it adds to no row here
+    if SCORES in files:  # these two are not among the real tables: they add to no row here
         real[SCORES] = b"filename,geographic_mean,opacity_mean\n"
+        real[BOXES] = b'{"images": [], "annotations": [], "categories": []}'
     made = place.made("cohen", release, files, real)
     return made, _right(table, origin, files)
 
