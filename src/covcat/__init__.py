@@ -345,7 +345,7 @@ def _found_elsewhere(
     if question.one_per is not None:
         raise UsageError("`found` gives each row of labels: it takes no `one_per`")
     others = _others(catalog, store)
-    every = [Elsewhere(_index_of(*one, store), one[1], others.of) for one in here]
+    every = [Elsewhere(_index_of(*one, store), one[1], others.of, others) for one in here]
     rows = [row for one in every for row in one.records(question)]
     kept = [row for row in rows if row["found_in"] or not question.with_files_only]
     return table_of(kept, store, (*NAMES, *FOUND_NAMES))

@@ -23,7 +23,7 @@ class Column:
 
 
 YES_NO = ("yes", "no")
-FOUND_BY = ("own", "name", "stem")
+FOUND_BY = ("own", "name", "stem", "same_as")
 YES_NO_UNKNOWN = ("yes", "no", "unknown")
 
 COLUMNS = (
@@ -84,7 +84,12 @@ COLUMNS = (
 NAMES = tuple(column.name for column in COLUMNS)
 FOUND_COLUMNS = (  # with `images --found`: the picture of a row, in whatever release it lies
     Column("found_in", "text", "RESOURCE@RELEASE that has the picture"),
-    Column("found_by", "text", "what joins them; `own` if it is the row's own", FOUND_BY),
+    Column(
+        "found_by",
+        "text",
+        "what joins them; `own` if it is the row's own, `same_as` if it is a copy",
+        FOUND_BY,
+    ),
     Column("found_path", "text", "of the picture, below files/ of that release"),
     Column("found_sha256", "text", "of that file"),
     Column("found_bytes", "integer", "size of that file"),

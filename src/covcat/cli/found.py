@@ -35,7 +35,7 @@ def elsewhere(session: Session, found: Iterable[indexes.Indexed]) -> "list[Elsew
     from covcat.imaging.elsewhere import Elsewhere
 
     others = _others(session)
-    return [Elsewhere(one.index, one.release, others.of) for one in found]
+    return [Elsewhere(one.index, one.release, others.of, others) for one in found]
 
 
 def with_pictures(
@@ -97,7 +97,8 @@ def tell(session: Session, name: str, release: Release, counts: "FoundCounts") -
     """Say where the pictures of rows are, how many lack theirs, and what would bring them."""
     rows, found = sum(counts.rows.values()), counts.found_in()
     where = "".join(f", {number:,} in {one}" for one, number in found.items())
-    total = sum(found.values())
+    total, copies = sum(found.values()), counts.found_by().get("same_as", 0)
+    where += f"; {copies:,} of them by what `overlap` found" if copies else ""
     session.say(f"{name}: of {plural(rows, 'row')} of labels {total:,} have a picture here{where}")
     _warn_of_several(session, name, counts)
     lacking = counts.lacking_in()
@@ -116,6 +117,8 @@ def tell_lists(session: Session, one: indexes.Indexed, told: Lists) -> None:
     for its in every:
         where = ", ".join(f"{number:,} in {at}" for at, number in its["found_in"].items())
         text = f"{its['pictures']:,} of {plural(its['rows'], 'row')} have a picture here"
+        copies = its["found_by"].get("same_as", 0)
+        where += f"; {copies:,} by what `overlap` found" if copies else ""
         text += f" ({where})" if where else ""
         more = ", ".join(f"{each['rows']:,} in {_either(each['sets'])}" for each in its["lacking"])
         session.say(f"{name}: {its['list']}: {text}" + (f"; not here: {more}" if more else ""))

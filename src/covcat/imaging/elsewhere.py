@@ -2,21 +2,24 @@
 
 The catalog says which rows are of which set, and what a row and its picture have in common. It is
 looked up when it is asked for, since other releases come and go. No row is made, and none is
-joined to a picture that could be several.
+joined to a picture that could be several, unless `overlap` found that these are the same one. A
+picture that is not here is found by a copy that is, as `overlap` found.
 """
 
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from covcat.catalog import matching
 from covcat.catalog.columns import FOUND_NAMES, NAMES, Record, Value
 from covcat.catalog.entries import USES, ImagesIn, Release, Resource
 from covcat.catalog.load import Catalog
-from covcat.errors import IntegrityError
+from covcat.errors import IntegrityError, NotFoundError
 from covcat.imaging.cohort import IndexedRelease
+from covcat.imaging.copies import Copies, Place
 from covcat.imaging.opening import OF_A_PICTURE, Index, Joined, Row
 from covcat.imaging.query import Question
 from covcat.store.folder import Store
@@ -43,6 +46,7 @@ class Others:
     ) -> None:
         self.catalog, self.store, self.open_index = catalog, store, open_index
         self.known: dict[tuple[str, str], Index | None] = {}
+        self.pictures: dict[str, _Pictures | None] = {}  # of ID@RELEASE, by path
         self.here = {
             (id, release)
             for id, release, _ in store.releases()
@@ -56,10 +60,41 @@ class Others:
         for release in reversed(resource.releases):
             key = (resource.id, release.id)
             if key in self.here and one.release in (None, release.id):
-                if key not in self.known:
-                    self.known[key] = self.open_index(resource, release)
-                found.append(self.known[key])
+                found.append(self._open(resource, release))
         return [index for index in found if index is not None]
+
+    @cached_property
+    def copies(self) -> Copies:
+        """What `overlap` found of the pictures that are here."""
+        return Copies(self.store, self.here)
+
+    def find_copy(self, standing: str, places: Iterable[Place]) -> "Hit | None":
+        """Return the first copy of a picture that is here, and is what `overlap` compared."""
+        for name, path in places:
+            part = self._pictures(name)
+            if part is not None and part.records.get(path, {}).get("same_as") == standing:
+                return part, path
+        return None
+
+    def _pictures(self, name: str) -> "_Pictures | None":
+        """Return the pictures of a release, by path, if it is here and can be opened."""
+        id, _, release = name.partition("@")
+        if (id, release) not in self.here:
+            return None
+        if name not in self.pictures:
+            try:
+                resource, known = self.catalog.find(name)
+            except NotFoundError:  # it is not in the catalog any more
+                return None
+            index = self._open(resource, known) if known else None
+            self.pictures[name] = _Pictures(index, "path") if index else None
+        return self.pictures[name]
+
+    def _open(self, resource: Resource, release: Release) -> Index | None:
+        key = (resource.id, release.id)
+        if key not in self.known:
+            self.known[key] = self.open_index(resource, release)
+        return self.known[key]
 
     def part(self, name: str) -> IndexedRelease:
         """Return one of them, in which a picture was found."""
@@ -87,6 +122,7 @@ class FoundCounts:
 
     rows: Counter[str] = field(default_factory=Counter)
     found: Counter[tuple[str, str]] = field(default_factory=Counter)  # a list, ID@RELEASE
+    by: Counter[tuple[str, str]] = field(default_factory=Counter)  # a list, what joined them
     lacking: Counter[Kind] = field(default_factory=Counter)
     several: Counter[str] = field(default_factory=Counter)  # by the set that has several
     named: list[str] = field(default_factory=list)  # the first of those rows
@@ -101,6 +137,7 @@ class FoundCounts:
             "rows": self.rows[table],
             "pictures": pictures,
             "found_in": found,
+            "found_by": {by: number for (its, by), number in self.by.items() if its == table},
             "several": self.rows[table] - pictures - sum(lacking.values()),
             "lacking": [{"sets": list(sets), "rows": number} for sets, number in lacking.items()],
         }
@@ -108,6 +145,10 @@ class FoundCounts:
     def found_in(self) -> dict[str, int]:
         """Return how many rows have a picture, by ID@RELEASE."""
         return _sum(self.found, 1)
+
+    def found_by(self) -> dict[str, int]:
+        """Return how many rows have a picture, by what joins them."""
+        return _sum(self.by, 1)
 
     def lacking_in(self) -> dict[tuple[str, ...], int]:
         """Return how many have none here, by the sets that may have it."""
@@ -127,8 +168,14 @@ def _sum(counts: Counter[tuple[str, str]], place: int) -> dict[str, int]:
 class Elsewhere:
     """Finds the pictures of the rows of one release, in that release or in others."""
 
-    def __init__(self, index: Index, release: Release, others: OpenIndexes) -> None:
+    def __init__(
+        self, index: Index, release: Release, others: OpenIndexes, among: Others | None = None
+    ) -> None:
+        """`among`: what is here, where a copy of a picture will do."""
         self.index, self.release, self.counts = index, release, FoundCounts()
+        id, _, own = index.name.partition("@")
+        self.own = ImagesIn(resource=id, release=own, by="name", evidence="", source="")
+        self.among = among
         self.sets = [
             (one, [_Pictures(other, one.by) for other in others(one)]) for one in release.images_in
         ]
@@ -187,6 +234,7 @@ class Elsewhere:
         counts.rows[table] += 1
         if row["path"] is not None:
             counts.found[table, self.index.name] += 1
+            counts.by[table, "own"] += 1
             own = {name: row[name] for name in _OF_ITS_OWN}
             return own | {"in": self.index.name, "by": "own"}
         for (one, everywhere), is_of_it in zip(self.sets, passes, strict=False):
@@ -195,23 +243,56 @@ class Elsewhere:
             each = [(part, part.find(str(row["filename"] or ""))) for part in everywhere]
             hits = [(part, path) for part, paths in each for path in paths]
             if _is_one(hits):
-                part, path = hits[0]
-                counts.found[table, part.name] += 1
-                return part.records[path] | {"in": part.name, "by": one.by}
+                return self._found(table, hits[0], one.by)
+            if self.among is not None and (hit := _standing_of(hits)) is not None:
+                return self._found(table, hit, "same_as")
             if hits:
-                counts.several[one.name] += 1
-                if len(counts.named) < _NAMED:
-                    places = ", ".join(f"{part.name}:{path}" for part, path in hits[:_NAMED])
-                    counts.named.append(f"{row['image_id']} ({places})")
-                return {}
+                return self._several(one.name, row, hits)
+        if self.among is not None and row["filename"]:
+            of_it = [one for (one, _), passed in zip(self.sets, passes, strict=False) if passed]
+            hits = self._copies_of(str(row["filename"]), [self.own, *of_it])
+            if len(hits) == 1:
+                return self._found(table, hits[0], "same_as")
+            if hits:
+                return self._several("what `overlap` compared", row, hits)
         sets = [one.resource for one in self.release.images_in]
         sets += [one.of for one in self.release.images_outside]
         may_be = [name for name, is_of_it in zip(sets, passes, strict=True) if is_of_it]
         counts.lacking[table, tuple(dict.fromkeys(may_be))] += 1
         return {}
 
+    def _copies_of(self, filename: str, sets: Iterable[ImagesIn]) -> "list[Hit]":
+        """Return a copy of each picture that a name may mean in some sets."""
+        assert self.among is not None
+        known: dict[str, list[Place]] = {}
+        for one in sets:
+            known |= self.among.copies.find(one, filename)
+        found = (self.among.find_copy(*its) for its in known.items())
+        return [hit for hit in found if hit is not None]
 
-def _is_one(hits: "Sequence[tuple[_Pictures, str]]") -> bool:
+    def _found(self, table: str, hit: "Hit", by: str) -> Record:
+        part, path = hit
+        self.counts.found[table, part.name] += 1
+        self.counts.by[table, by] += 1
+        return part.records[path] | {"in": part.name, "by": by}
+
+    def _several(self, name: str, row: Record, hits: "Sequence[Hit]") -> Record:
+        self.counts.several[name] += 1
+        if len(self.counts.named) < _NAMED:
+            places = ", ".join(f"{part.name}:{path}" for part, path in hits[:_NAMED])
+            self.counts.named.append(f"{row['image_id']} ({places})")
+        return {}
+
+
+def _standing_of(hits: "Sequence[Hit]") -> "Hit | None":
+    """Return the picture that stands for these, if they are copies of one; else the newest."""
+    standing = {part.records[path]["same_as"] for part, path in hits}
+    if len(standing) != 1 or None in standing:
+        return None
+    return next((hit for hit in hits if f"{hit[0].name}:{hit[1]}" in standing), hits[0])
+
+
+def _is_one(hits: "Sequence[Hit]") -> bool:
     """Tell if these are one picture: a name once in each release, everywhere with its bytes."""
     releases = {part.name for part, _ in hits}
     digests = {part.records[path]["sha256"] for part, path in hits}
@@ -227,7 +308,7 @@ def with_pictures(
     """
     found, every = list[IndexedRelease](), list[Elsewhere]()
     for part in parts:
-        one = Elsewhere(part.index, part.release, others.of)
+        one = Elsewhere(part.index, part.release, others.of, others)
         one.join_pictures(question)
         names = dict.fromkeys((part.name, *one.counts.found_in()))
         its = [part if name == part.name else others.part(name) for name in names]
@@ -253,3 +334,6 @@ class _Pictures:
 
 def _rank(word: object) -> int:
     return ("no", "unknown", "yes").index(str(word))
+
+
+Hit = tuple[_Pictures, str]  # where a picture was found, and its path there
