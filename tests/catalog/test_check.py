@@ -248,6 +248,67 @@ def test_a_mistake_is_named_with_its_line_and_key(text: str, mistake: str) -> No
     assert mistakes(text) == [f"{NAME}:{mistake}"]
 
 
+RECOUNTED = """\
+published:
+  - of: films
+    unit: images
+    by: [view]
+    rows: [[PA, "1"]]
+    source: README
+    recount:
+      by:
+        - {by}
+      where: |-
+        {where}
+"""
+JOINED = """\
+    images_in:
+      - resource: theirs
+        by: name
+        evidence: x
+        source: x
+        where: {where}
+    images_outside:
+      - of: others
+        get: by hand
+        source: x
+        where: {outside}
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("finding_rw = 'COVID-19'", "(did you mean `finding_raw`?)"),
+        ("age >", ""),
+        ("age > 1 ORDER BY age", ""),
+        ("1) OR (1", ""),
+        ("1; DROP TABLE images", ""),
+        ("count(*) > 1", ""),
+        ("levenshtein(view, 'PA')", ""),
+        ("view = 'PA", ""),
+    ],
+)
+def test_sql_that_no_index_can_be_asked_is_named_with_its_line(expression: str, said: str) -> None:
+    text = "is no SQL over the columns of an index: "
+    for lines, line, key in (
+        (RECOUNTED.format(by="view", where=expression), 29, "where"),
+        (RECOUNTED.format(by=json.dumps(expression), where="age > 1"), 28, "by"),
+        (JOINED.format(where=json.dumps(expression), outside="1"), 25, "where"),
+        (JOINED.format(where="1", outside=json.dumps(expression)), 30, "where"),
+    ):
+        found = [one for one in mistakes(entry("", lines)) if "SQL" in one]
+        assert [one.startswith(f"{NAME}:{line}: `{key}` {text}") for one in found] == [True], found
+        assert found[0].endswith(said)
+
+
+def test_sql_over_columns_is_no_mistake() -> None:
+    case = json.dumps("CASE WHEN view IN ('PA', 'AP') THEN 'PA, AP' ELSE view END")
+    where = "view NOT NULL AND -- both\n        age > 1"
+    validate(entry("", RECOUNTED.format(by=case, where=where)))
+    validate(entry("", JOINED.format(where="split IS 'train'", outside="filename LIKE 'x%'")))
+
+
 @pytest.mark.parametrize(
     "number", ["1_000", "-1", "+1", "1e3", "0x10", "1.0", "1 kB", '" 1"', '""', "٣", "9" * 16]
 )

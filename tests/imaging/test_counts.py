@@ -764,7 +764,7 @@ def test_a_table_that_cannot_be_read_does_not_stop_the_other_releases(made, shel
 @pytest.mark.parametrize(
     ("rows", "recount", "text"),
     [
-        ('[PA, "1"]', "by: [veiw]", "the index has no column `veiw`"),
+        ('[PA, "1"]', "by: [veiw]", "no such column: veiw (did you mean `view`?)"),
         ('[PA, "1"]', "of: rows", "`recount.by` needs one column for each `by`"),
         ('[PA, "3"]', f"by: [view], {DIFFERS}", "PA is 3 in both"),
         ('[AP, "1"]', f"by: [view], {DIFFERS}", "the table has no row PA"),
@@ -781,12 +781,11 @@ def test_a_recount_that_contradicts_itself_is_refused(covcat, shelf, rows, recou
 @pytest.mark.parametrize(
     "recount",
     [
-        "by: [view], where: age >",
-        "by: ['view)'], where: age > 1",
-        "by: [view], where: '1; DROP TABLE x'",
+        "by: [view], where: json(view)",
+        "by: ['json(view)'], where: age > 1",
     ],
 )
-def test_a_recount_that_is_no_sql_is_refused(recounted, recount: str) -> None:
+def test_a_recount_that_rows_make_an_error_of_is_refused(recounted, recount: str) -> None:
     ran = recounted(table('[PA, "1"]', by="view", recount=recount))
     assert (ran.code, ran.out) == (5, "")
     assert "its `recount` cannot be asked" in ran.err

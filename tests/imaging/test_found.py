@@ -242,10 +242,10 @@ def test_by_stem_a_picture_may_have_another_suffix_and_two_of_one_stem_are_told(
     assert "1 row could be several of cohen: mine:two.png (cohen@0.1:images/two.gif, " in ran.err
 
 
-def test_a_where_of_the_catalog_that_is_no_sql_is_told(
+def test_a_where_of_the_catalog_that_rows_make_an_error_of_is_told(
     covcat: Callable[..., Ran], shelf: Shelf
 ) -> None:
-    shelf.add("wrong", LABELS.format(of='cohen, by: name, where: "nothing ="'))
+    shelf.add("wrong", LABELS.format(of='cohen, by: name, where: "json(filename)"'))
     lay(load.load((shelf.folder,)).find("wrong"), {"a.csv": b"n\nx.png\n"})
     ran = covcat("images", "wrong", "--found")
     assert (ran.code, "`where` of its `images_in` cannot be asked" in ran.err) == (5, True)

@@ -6,6 +6,7 @@ is built without it, by `load.build_trusted`.
 
 import difflib
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -83,6 +84,7 @@ def _inconsistencies(resource: Resource) -> Iterator[Mistake]:
                 yield place, "expected `family` and `given`, or the `name` of a body"
     yield from _release_mistakes(resource)
     yield from _label_mistakes(resource)
+    yield from _sql_mistakes(resource)
 
 
 def _release_mistakes(resource: Resource) -> Iterator[Mistake]:
@@ -218,9 +220,6 @@ def recount_mistakes(counts: PublishedCounts) -> Iterator[str]:
     if (recount := counts.recount) is None:
         return
     known = {row[:-1]: int(row[-1]) for row in counts.rows}
-    for one in recount.by:
-        if one.isidentifier() and one not in NAMES:  # else it is SQL over columns
-            yield f"the index has no column `{one}`"
     if len(recount.by) != len(counts.by):
         yield "`recount.by` needs one column for each `by`"
     for each in recount.differs:
@@ -230,6 +229,42 @@ def recount_mistakes(counts: PublishedCounts) -> Iterator[str]:
             yield f"`recount.differs`: {', '.join(each.row)} is {each.found} in both"
     if len({each.row for each in recount.differs}) < len(recount.differs):
         yield "`recount.differs` names a row twice"
+
+
+def _sql_mistakes(resource: Resource) -> Iterator[Mistake]:
+    """Give what cannot be asked of the columns of an index: it is compiled, and never run."""
+    for place, text in _expressions(resource):
+        try:  # one expression, also without brackets: `1) OR (1` is none
+            for whole in (text, f"({text}\n)"):
+                _index_without_rows().execute(f"EXPLAIN SELECT 1 FROM images WHERE {whole}")  # noqa: S608
+        except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+            column = str(error).partition("no such column: ")[2]
+            near = difflib.get_close_matches(column, NAMES, 1)
+            perhaps = f" (did you mean `{near[0]}`?)" if near else ""
+            key = next(one for one in reversed(place) if isinstance(one, str))
+            yield place, f"`{key}` is no SQL over the columns of an index: {error}{perhaps}"
+
+
+def _expressions(resource: Resource) -> Iterator[tuple[KeyPath, str]]:
+    """Give the SQL of an entry, each with its place."""
+    for number, release in enumerate(resource.releases):
+        for key in ("images_in", "images_outside"):
+            for index, one in enumerate(getattr(release, key)):
+                if one.where is not None:
+                    yield ("releases", number, key, index, "where"), one.where
+    for number, counts in enumerate(resource.published):
+        if (recount := counts.recount) is not None:
+            place = ("published", number, "recount")
+            yield from (((*place, "by", n), text) for n, text in enumerate(recount.by))
+            if recount.where is not None:
+                yield (*place, "where"), recount.where
+
+
+@cache
+def _index_without_rows() -> sqlite3.Connection:
+    base = sqlite3.connect(":memory:", check_same_thread=False)
+    base.execute(f"CREATE TABLE images ({', '.join(NAMES)})")
+    return base
 
 
 def _explained(error: Any) -> Mistake:
