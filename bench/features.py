@@ -51,7 +51,7 @@ def make(folder: Path, count: int) -> None:
 def one_core(pictures: PictureSet) -> bool:
     """Say what a picture takes of one core, and of what."""
     some = pictures.files[:: max(1, len(pictures.files) // 100)]
-    describe_file((str(some[0].file), some[0].sha256))
+    describe_file((str(some[0].file), some[0].sha256, method()))
     began = time.process_time()
     every = [grey for one in some for _, grey in frames(one.file)]
     decoded = (time.process_time() - began) / len(every) * 1000

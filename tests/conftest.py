@@ -32,6 +32,7 @@ MEASURED = {  # files whose programs coverage is to see: it makes each start hal
     "test_main",  # streams that are closed, encodings
     "test_readme",  # a terminal
     "test_attempt",  # bars, signals
+    "test_cluster",  # a client of Dask has threads and words of its own
 }
 
 

@@ -20,7 +20,9 @@ def tasks(path, *texts, size=1):
 
 
 def done(path, *texts, size=1, progress=None):
-    batches = engine.run(count, tasks(path, *texts, size=size), progress or Silent(), "work", 2)
+    batches = engine.run(
+        count, tasks(path, *texts, size=size), progress or Silent(), "work", workers=2
+    )
     return {task.key: result for batch in batches for task, result in batch}
 
 
@@ -57,7 +59,7 @@ def test_what_the_work_raises_is_raised_here(tmp_path):
 
 def test_processes_that_cannot_begin_are_an_error_and_no_endless_loop():
     with pytest.raises(UsageError) as raised:
-        list(engine.run(no_process, [Task("a", 1, "a")] * 100, Silent(), "work", 2))
+        list(engine.run(no_process, [Task("a", 1, "a")] * 100, Silent(), "work", workers=2))
     assert raised.value.code == 2
     assert "exit code 3" in raised.value.message
 

@@ -43,7 +43,10 @@ def test_a_command_that_asks_no_host_leaves_httpx_alone(folder: Path, words: str
     assert "httpx" not in run(folder, *words.split())
 
 
-HEAVY = {"pydantic", "pandas", "httpx", "py7zr", "rarfile", "rich", "openpyxl", "isal", "numpy"}
+HEAVY = {
+    *("pydantic", "pandas", "httpx", "py7zr", "rarfile", "rich", "openpyxl", "isal", "numpy"),
+    "distributed",
+}
 
 
 @pytest.mark.parametrize("words", ASK_NOBODY[:3])

@@ -325,9 +325,13 @@ def select(
 def _store(data_dir: "Folder | None") -> "Store":
     from pathlib import Path
 
+    from covcat.engine import choose
     from covcat.store.folder import Store
 
-    return Store(Path(settings()["data_dir"].value if data_dir is None else data_dir))
+    said = settings()
+    folder = Path(said["data_dir"].value if data_dir is None else data_dir)
+    choose(said["engine"].value, folder)
+    return Store(folder.absolute() if said["engine"].value else folder)
 
 
 def _found_elsewhere(

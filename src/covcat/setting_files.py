@@ -126,6 +126,8 @@ def _text(pattern: str) -> Callable[[Any, Path], str | None]:
     return read
 
 
+ENGINE = r"[a-z]+://[^\s@/]+:\d+"  # how Dask writes an address
+_RUNS = "whoever answers there can run programs as you"
 _ASKED = "whoever answers there sees, and can change, what is fetched"
 KEYS = {
     "data-dir": Key(_folder, "a folder", default="covcat-data", of_text=_of_here),
@@ -146,6 +148,9 @@ KEYS = {
     "limit-rate": Key(_text(r"0*[1-9]\d{0,14}[kMGT]?B?"), "bytes a second, such as 500k or 5M"),
     "progress": Key(_text("auto|plain|json|none"), "auto, plain, json or none", default="auto"),
     "allow-private": Key(_flag, "true or false", _ASKED, False, _spelt),
+    "engine": Key(
+        _text(ENGINE), "the address of a Dask scheduler, such as tcp://scheduler:8786", _RUNS
+    ),
 }
 
 

@@ -118,11 +118,12 @@ def test_one_file_may_be_named_and_none_may_be(covcat, user: Path, monkeypatch) 
     assert "error: COVCAT_CONFIG names `nowhere.toml`, which is not there" in ran.err
 
 
-@pytest.mark.parametrize("key", ["mirror", "catalog", "allow-private"])
+@pytest.mark.parametrize("key", ["mirror", "catalog", "allow-private", "engine"])
 def test_a_project_may_not_say_who_is_asked_or_what_is_true(
     covcat, repository: Path, user: Path, key: str
 ) -> None:
     values = {"mirror": '"https://evil.example.org"', "catalog": '"."', "allow-private": "true"}
+    values["engine"] = '"tcp://evil.example.org:8786"'
     (repository / "covcat.toml").write_text(f"# mirror = 1\n{key} = {values[key]}\n")
     ran = covcat("list")
     assert ran.code == 2
@@ -304,6 +305,7 @@ SAID = {  # key: what its variable holds, what that means, what it may not hold
     "limit-rate": ("500k", "500k", "0"),
     "progress": ("json", "json", "loud"),
     "allow-private": ("true", True, "2"),
+    "engine": ("tcp://scheduler:8786", "tcp://scheduler:8786", "scheduler"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Work for the engine's processes: it leaves a line for each time that it was done."""
+"""Work for the engine's crews: it leaves a line for each time that it was done."""
 
 import os
 import signal
@@ -18,6 +18,8 @@ def count(argument: tuple[str, str]) -> str:
         os.kill(os.getpid(), signal.SIGKILL)
     if text.startswith("sleeps"):
         time.sleep(60)
+    if text.startswith("slow"):
+        time.sleep(0.2)
     if text.startswith("raises"):
         raise ValueError(text)
     return text.upper()

@@ -120,7 +120,8 @@ MEASURED = """
 import sys
 from pathlib import Path
 from covcat.overlap.describing import describe_file
-made = describe_file((sys.argv[1], sys.argv[2]))
+from covcat.overlap.features import method
+made = describe_file((sys.argv[1], sys.argv[2], method()))
 lines = Path("/proc/self/status").read_text().splitlines()
 print(len(made.pictures), next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 """

@@ -4,6 +4,7 @@ import gc
 import importlib
 import keyword
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, put_error, readable
 from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
+from covcat.engine import choose
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.files import check_local
 from covcat.text import escaped
@@ -79,6 +81,10 @@ def options(
         str | None, given("--mirror", "Ask URL/<host>/<path> for https://<host>/…", "URL")
     ] = None,
     offline: Annotated[bool, given("--offline", "Open no socket.")] = False,
+    engine: Annotated[
+        str | None,
+        given("--engine", "Work on this Dask cluster, such as tcp://scheduler:8786.", "URL"),
+    ] = None,
     color: Annotated[
         str,
         given(
@@ -117,8 +123,16 @@ def options(
             f"--mirror `{mirror}` is not an http or https address",
             hint="such as --mirror http://127.0.0.1:8080",
         )
+    if engine is not None and not re.fullmatch(setting_files.ENGINE, engine):
+        raise UsageError(
+            f"--engine `{engine}` is no address of a Dask scheduler",
+            hint="such as --engine tcp://scheduler:8786",
+        )
+    if engine is not None and offline:
+        raise UsageError("--engine asks a scheduler, and --offline opens no socket")
+    choose(engine, data_dir)
     ctx.obj = Session(
-        data_dir=data_dir,
+        data_dir=data_dir.absolute() if engine else data_dir,  # workers have other working folders
         catalog_folders=tuple(catalog_folders or ()),
         mirror=mirror,
         offline=offline,

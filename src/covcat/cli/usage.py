@@ -23,7 +23,7 @@ WORDS = "covcat.words"  # in a context: the command and all that follows it
 
 # Global options may stand before or after the command; this says which take a value.
 _GLOBAL = {
-    **dict.fromkeys(("--data-dir", "--catalog", "--mirror", "--color"), True),
+    **dict.fromkeys(("--data-dir", "--catalog", "--mirror", "--color", "--engine"), True),
     **dict.fromkeys(("--offline", "--no-input", "--json", "-q", "--quiet"), False),
     **dict.fromkeys(("-v", "-vv", "--verbose"), False),
 }

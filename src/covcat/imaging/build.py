@@ -18,7 +18,7 @@ from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.catalog.selection import matches
 from covcat.errors import IntegrityError
 from covcat.files import disk_errors, hashed, sqlite_errors
-from covcat.imaging import labels, readers, sizes, slices
+from covcat.imaging import ahead, labels, sizes, slices
 from covcat.imaging.joins import Joins
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom import PREAMBLE
@@ -120,6 +120,7 @@ class _IndexBuild:
         progress: Progress,
     ) -> None:
         self.resource, self.release, self.folder = resource, release, folder / "files"
+        self.name = f"{resource.id}@{release.id}"
         self.subjects = _Subjects(folder)
         self.progress, self.tables = progress, tables_of(resource, release)
         self.report = IndexReport(is_part=bool(manifest.selection or manifest.missing))
@@ -144,14 +145,16 @@ class _IndexBuild:
                 self.others.append(path)
         self.masks = {mask for path in self.images for mask in self._masks_of(path)}
         self.images -= self.masks
+        self.sizes: dict[str, sizes.Size | None] = {}  # of pictures that were looked at before
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
         self.joins = Joins()
 
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
-        name, about = f"index of {self.resource.id}@{self.release.id}", len(self.images)
-        self.task = self.progress.start(name, None, about=about, unit="rows")
+        label, about = f"{self.name}: headers", len(self.images)
+        self.sizes = ahead.read_sizes(self.folder, self.images, self.progress, label)
+        self.task = self.progress.start(f"index of {self.name}", None, about=about, unit="rows")
         without: Counter[str] = Counter()
         for one in self._read_tables():
             raw = _shorten(str(one["finding_raw"] or ""))
@@ -243,7 +246,7 @@ class _IndexBuild:
         """Give the rows of labels: what an image is called there, and which ones it may be."""
         find = matching.finder(table.match, self.images, self.others)
         reading, file = labels.LabelReader(table, self.resource), None
-        for row in readers.read_rows(table, self.source):
+        for row in ahead.read_rows(table, self.source, self.progress, f"{self.name}: headers"):
             self.progress.advance(self.task, 1)
             name = row.file
             if table.reader in matching.OF_IMAGES:
@@ -281,7 +284,8 @@ class _IndexBuild:
         if path is None:
             return found
         self.seen[path] += 1
-        size = sizes.read_size(f"{self.folder}/{path}")
+        is_read = path in self.sizes
+        size = self.sizes[path] if is_read else sizes.read_size(f"{self.folder}/{path}")
         is_known = path.lower().endswith(sizes.SUFFIXES)
         if self.seen[path] == 1 and (path in self.broken or (size is None and is_known)):
             self.report.unreadable += 1

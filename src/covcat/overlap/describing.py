@@ -6,8 +6,8 @@ goes on where it was.
 
 import hashlib
 import json
-import multiprocessing
 import os
+import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from covcat import engine
-from covcat.engine import Died, Task
+from covcat.engine import Died, Task, processes
+from covcat.errors import UsageError
 from covcat.files import opened
 from covcat.overlap import decode
 from covcat.overlap.feature_store import Described, FeatureStore
-from covcat.overlap.features import Features, Grey, describe, scaled
+from covcat.overlap.features import Features, Grey, describe, method, scaled
 from covcat.overlap.packed import packed
 from covcat.overlap.pairs import Picture
 from covcat.overlap.pictures import LeftOut, PictureFile, PictureSet
@@ -60,7 +61,7 @@ class DescribedSet:
             yield self._alike(sha256, frame), found
         broken = [key for key, frames in given.items() if len(frames) != self._pictures.get(key, 0)]
         if broken:
-            _make([self._by_sha256[key][0] for key in broken], self.store, Silent(), self.set.name)
+            _make([self._by_sha256[key][0] for key in broken], self.store, Silent(), self.set)
         for sha256, frame, found in self.store.read(broken):
             if frame not in given[sha256]:
                 yield self._alike(sha256, frame), found
@@ -91,7 +92,7 @@ def described(pictures: PictureSet, store: FeatureStore, progress: Progress) -> 
         by_sha256.setdefault(one.sha256, []).append(one)
     known = store.files(by_sha256)
     new = [files[0] for sha256, files in by_sha256.items() if sha256 not in known]
-    reasons = _make(new, store, progress, pictures.name)
+    reasons = _make(new, store, progress, pictures)
     known |= store.files(one.sha256 for one in new)
     reasons |= {sha256: one.reason for sha256, one in known.items() if one.reason}
     left = [
@@ -110,12 +111,13 @@ def described(pictures: PictureSet, store: FeatureStore, progress: Progress) -> 
 
 
 def _make(
-    files: Iterable[PictureFile], store: FeatureStore, progress: Progress, name: str
+    files: Iterable[PictureFile], store: FeatureStore, progress: Progress, pictures: PictureSet
 ) -> dict[str, str]:
     """Make and keep features; return, by sha256, why a file could not be read."""
-    tasks = [Task(one.sha256, one.bytes, (str(one.file), one.sha256)) for one in files]
-    unread = dict[str, str]()
-    with closing(engine.run(describe_file, tasks, progress, f"{name}: features")) as batches:
+    made_by, label = method(), f"{pictures.name}: features"
+    tasks = [Task(one.sha256, one.bytes, (str(one.file), one.sha256, made_by)) for one in files]
+    unread, reads = dict[str, str](), [pictures.folder]
+    with closing(engine.run(describe_file, tasks, progress, label, reads=reads)) as batches:
         for batch in batches:
             done = [_result(task, result) for task, result in batch]
             unread |= {one.sha256: one.reason for one in done if isinstance(one, _Unread)}
@@ -138,9 +140,11 @@ def _result(task: Task, result: Any) -> Described | _Unread:
     return result
 
 
-def describe_file(argument: tuple[str, str]) -> Described | _Unread:
+def describe_file(argument: tuple[str, str, str]) -> Described | _Unread:
     """Return what is kept of a file that must have that sha256: the engine's work."""
-    path, sha256 = Path(argument[0]), argument[1]
+    path, sha256, made_by = Path(argument[0]), *argument[1:]
+    if (mine := method()) != made_by:
+        raise UsageError(f"{platform.node()} describes by {mine}: expected {made_by}")
     silence_decoders()
     found: list[tuple[int, bytes]] = []
     count, reason = 0, None
@@ -175,7 +179,7 @@ def _untold(grey: Grey) -> str | None:
 @cache
 def silence_decoders() -> None:
     """Let libpng, libjpeg and FFmpeg say nothing on stderr: their words are reasons here."""
-    if multiprocessing.parent_process() is not None:
+    if processes.is_one:
         handle = os.open(os.devnull, os.O_WRONLY)
         os.dup2(handle, 2)
         os.close(handle)

@@ -112,6 +112,12 @@ class FeatureStore:
                 if features is not None and isinstance(sha256, bytes) and isinstance(frame, int):
                     yield sha256.hex(), frame, features
 
+    def packed(self, sha256: str, frame: int) -> bytes | None:
+        """Return what is kept of one picture, as it is kept."""
+        question = "SELECT data FROM pictures WHERE sha256 = ? AND frame = ?"
+        rows = self._asked(question, (bytes.fromhex(sha256), frame))
+        return next((data for (data,) in rows if isinstance(data, bytes)), None)
+
     def add(self, described: Sequence[Described]) -> None:
         """Keep what was made of some files; all of it, or nothing if this is broken off."""
         with sqlite_errors(f"keep features in `{self.path}`"), self._base as base:
@@ -141,7 +147,7 @@ class FeatureStore:
             rows = ((key, value + _seal(key, value)) for key, value in values.items())
             base.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
 
-    def _asked(self, question: str, values: Sequence[bytes]) -> Iterator[tuple[object, ...]]:
+    def _asked(self, question: str, values: Sequence[bytes | int]) -> Iterator[tuple[object, ...]]:
         """Give rows; none from where the file is damaged on: they are made anew."""
         with suppress(sqlite3.DatabaseError, UnicodeError):
             yield from self._base.execute(question, values)

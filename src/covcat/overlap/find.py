@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from covcat.overlap.candidates import Candidate, Descriptors, candidates
 from covcat.overlap.compared import Tried
 from covcat.overlap.describing import DescribedSet, scaled_pictures
 from covcat.overlap.feature_store import FeatureStore
-from covcat.overlap.features import Features, Grey, method
+from covcat.overlap.features import Features, Grey
 from covcat.overlap.groups import Couple, form_groups
+from covcat.overlap.packed import unpacked
 from covcat.overlap.pairs import SAME, Pair, Picture
 from covcat.overlap.same_bytes import MOST_COPIES, couples, firsts
 from covcat.overlap.verify import Sameness, alignments, verify
@@ -75,6 +76,9 @@ class _Asked:
     others: tuple[tuple[int, _Place, Tried], ...]
 
 
+_Filled = tuple[_Asked, list[bytes | None]]  # with what is kept of each of these pictures
+
+
 @dataclass(frozen=True, slots=True)
 class Undecided:
     """In place of a result: a file changed since, or the processes died on it."""
@@ -91,7 +95,7 @@ def find_overlap(
         UsageError: OpenCV is not installed, or no process can be started.
         DiskError: there is no room for temporary files.
     """
-    descriptors, stores = Descriptors(), {str(one.store.path): one.store for one in sets}
+    descriptors = Descriptors()
     try:
         seen, asked = _gather(sets, descriptors, progress), dict[Couple, list[tuple[Way, bool]]]()
         for one in candidates(descriptors, progress):
@@ -103,7 +107,7 @@ def find_overlap(
     order = sorted(range(len(seen)), key=lambda k: (-seen[k].shows, seen[k].members[0]))
     reach, groups = 1, list[list[int]]()
     while asked:
-        for both, same in _verified(seen, asked, stores, progress, workers):
+        for both, same in _verified(seen, asked, sets, progress, workers):
             undecided += isinstance(same, Undecided)
             found[both] = same if isinstance(same, Sameness) else None
         known = {both: one is not None and one.verdict in SAME for both, one in found.items()}
@@ -160,11 +164,12 @@ def _is_asked(seen: list[_Appearance], one: Candidate, within: bool) -> bool:
 def _verified(
     seen: list[_Appearance],
     asked: Mapping[Couple, list[tuple[Way, bool]]],
-    stores: Mapping[str, FeatureStore],
+    sets: Sequence[DescribedSet],
     progress: Progress,
     workers: int | None,
 ) -> Iterator[tuple[Couple, Sameness | Undecided | None]]:
     """Give what was found of each couple: what is kept, then what is compared now."""
+    stores = {str(one.store.path): one.store for one in sets}
     keys = {
         (a, b): compared.key_of(seen[a].pixels, seen[b].pixels, tuple(ways))
         for (a, b), ways in asked.items()
@@ -180,7 +185,16 @@ def _verified(
                 yield both, known[keys[both]]
             else:
                 new[both] = asked[both]
-    with closing(engine.run(look_at, _tasks(seen, new), progress, "compare", workers)) as batches:
+    batches = engine.run(
+        look_at,
+        _tasks(seen, new),
+        progress,
+        "compare",
+        workers=workers,
+        fill=partial(_with_features, stores),
+        reads=[one.set.folder for one in sets],
+    )
+    with closing(batches):
         for batch in batches:
             results = dict(_results(batch))
             kept: dict[str, dict[bytes, Sameness | None]] = {}
@@ -214,13 +228,20 @@ def _results(
             yield (int(task.key), b), one
 
 
-def look_at(asked: _Asked) -> list[Sameness | Undecided | None]:
+def _with_features(stores: Mapping[str, FeatureStore], asked: _Asked) -> _Filled:
+    """Add what is kept of each picture: who compares them may be far from where that is."""
+    places = (asked.a, *(place for _, place, _ in asked.others))
+    return asked, [stores[one.store].packed(one.sha256, one.frame) for one in places]
+
+
+def look_at(filled: _Filled) -> list[Sameness | Undecided | None]:
     """Compare one picture with others: the engine's work."""
-    a = _features(asked.a)
+    asked, (first, *data) = filled
+    a = unpacked(first or b"")
     results: list[Sameness | Undecided | None] = []
     grey: Grey | None = None
-    for _, place, ways in asked.others:
-        b = _features(place)
+    for (_, place, ways), its in zip(asked.others, data, strict=True):
+        b = unpacked(its or b"")
         results.append(Undecided())
         if a is None or b is None:
             continue
@@ -235,18 +256,6 @@ def look_at(asked: _Asked) -> list[Sameness | Undecided | None]:
         if grey is not None and other is not None:
             results[-1] = verify((a, grey), (b, other), tried)
     return results
-
-
-@cache
-def _store(path: str) -> FeatureStore:
-    return FeatureStore.open(Path(path), method())
-
-
-def _features(place: _Place) -> Features | None:
-    for _, frame, features in _store(place.store).read([place.sha256]):
-        if frame == place.frame:
-            return features
-    return None
 
 
 def _grey(place: _Place, features: Features) -> Grey | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from time import time_ns
 from typing import TYPE_CHECKING
 
+from covcat import engine
 from covcat.digests import Stamp, stamp_of
 from covcat.errors import NotFoundError
-from covcat.files import Heard, StoredFile, disk_errors, hashed
+from covcat.files import StoredFile, disk_errors, hashed
 from covcat.imaging.opening import Index
 from covcat.imaging.sizes import SUFFIXES, read_size
 from covcat.names import is_litter
@@ -129,22 +130,30 @@ def _digested(
     ]
     new, began = list[tuple[str, Stamp, str]](), time_ns()
 
-    def look(file: StoredFile, heard: Heard) -> StoredFile | LeftOut:
-        try:
-            now = hashed(folder / file.path, file, heard)
-        except OSError as error:
-            return LeftOut(name, file.path, os.strerror(error.errno or 0))
-        new.append((file.path, found[file.path], now.sha256))
-        return now
-
+    unknown = [one for one in every if not one.sha256]
+    sizes, looked = ((one.bytes, one) for one in unknown), dict[str, StoredFile | LeftOut]()
     try:
-        unknown = [one for one in every if not one.sha256]
-        looked = iter(look_at_all(look, unknown, progress, f"{name}: sha256"))
+        for number, now in look_at_all(hash_file, folder, sizes, progress, f"{name}: sha256"):
+            path = unknown[number].path
+            if isinstance(now, str):
+                looked[path] = LeftOut(name, path, now)
+            else:
+                looked[path] = now
+                new.append((path, found[path], now.sha256))
     finally:  # what was read before it was stopped need not be read again
         if store is not None:
             keep_digests(store, new, began)
     for one in every:
-        yield one if one.sha256 else next(looked)
+        yield looked.get(one.path, one)
+
+
+def hash_file(asked: tuple[str, StoredFile]) -> StoredFile | str:
+    """Return a file of a folder with its sha256, or why it cannot be read: the engine's work."""
+    folder, file = asked
+    try:
+        return hashed(Path(folder, file.path), file, engine.advance)
+    except OSError as error:
+        return os.strerror(error.errno or 0)
 
 
 def _walked(folder: Path, above: str) -> Iterator[tuple[str, os.stat_result | None]]:

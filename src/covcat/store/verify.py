@@ -2,22 +2,22 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from covcat import engine
 from covcat.catalog import selection
 from covcat.catalog.entries import Release
 from covcat.catalog.files import GitHubFile
-from covcat.catalog.listing import Listing
+from covcat.catalog.listing import ListedFile, Listing
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
+from covcat.engine import Died, Task
 from covcat.errors import IntegrityError, NotFoundError
-from covcat.files import Heard, StoredFile, hashed, what_is
+from covcat.files import StoredFile, hashed, what_is
 from covcat.names import history_of, is_litter, is_made_again
 from covcat.progress import Progress, Silent
 from covcat.store.compare import (
@@ -32,8 +32,6 @@ from covcat.store.folder import MANIFEST, OWN, SUMS
 from covcat.store.manifest import Manifest, data_files, load, sums_agree
 
 GRACE = 1.0  # seconds: file systems and copies round times
-_BATCH_BYTES = 8 << 20
-_BATCH_FILES = 64
 Result = TypeVar("Result")
 
 
@@ -71,9 +69,9 @@ def checked(
             if not isinstance(now, str) and now.st_mtime > written + GRACE
         ]
     label = f"{manifest.resource}@{manifest.release}"
-    hashes = look_at_all(partial(_difference_on_disk, folder), todo, progress, label)
-    for file, why in zip(todo, hashes, strict=True):
-        verdicts[file.path] = f"{since}{why}" if why and why != "missing" else why
+    sizes = ((file.bytes, file) for file in todo)
+    for number, why in look_at_all(difference_on_disk, folder, sizes, progress, label):
+        verdicts[todo[number].path] = f"{since}{why}" if why and why != "missing" else why
     damaged = {path: why for path, why in verdicts.items() if why}
     missing = [path for path, why in damaged.items() if why == "missing"]
     changed = [f"{path}: {why}" for path, why in damaged.items() if why != "missing"]
@@ -89,30 +87,23 @@ def checked(
 
 
 def look_at_all(
-    look: Callable[[StoredFile, Heard], Result],
-    files: Iterable[StoredFile],
+    look: Callable[[tuple[str, Any]], Result],
+    folder: Path,
+    files: Iterable[tuple[int, Any]],
     progress: Progress,
     label: str,
-) -> list[Result]:
-    """Let all cores look at files; return what they say, in order."""
-    batches, size = list[list[StoredFile]](), _BATCH_BYTES
-    for file in files:  # small ones together: a task for each costs more than hashing it
-        if size >= _BATCH_BYTES or len(batches[-1]) >= _BATCH_FILES:
-            batches.append([])
-            size = 0
-        batches[-1].append(file)
-        size += file.bytes
-    if not batches:
-        return []
-    task = progress.start(label, sum(file.bytes for batch in batches for file in batch))
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
-    try:
-        heard = partial(progress.advance, task)
-        found = pool.map(lambda batch: [look(file, heard) for file in batch], batches)
-        return [verdict for verdicts in found for verdict in verdicts]
-    finally:  # after Ctrl-C not even those that wait are looked at
-        pool.shutdown(cancel_futures=True)
-        progress.finish(task)
+) -> Iterator[tuple[int, Result]]:
+    """Let all cores, or a cluster, look at files of a folder; give the number of each as it comes.
+
+    A file is its bytes, and what `look` gets beside the folder.
+    """
+    place = str(folder)
+    tasks = (Task(str(at), size, (place, one)) for at, (size, one) in enumerate(files))
+    how = engine.run(look, tasks, progress, label, here="threads", reads=[folder])
+    with closing(how) as batches:
+        for task, result in (done for batch in batches for done in batch):
+            is_dead = isinstance(result, Died)  # of a lack of memory, perhaps: here there may be
+            yield int(task.key), look(task.argument) if is_dead else result
 
 
 def _status(path: str, file: StoredFile) -> os.stat_result | str:
@@ -128,13 +119,14 @@ def _status(path: str, file: StoredFile) -> os.stat_result | str:
     return status
 
 
-def _difference_on_disk(folder: Path, file: StoredFile, heard: Heard) -> str | None:
+def difference_on_disk(asked: tuple[str, StoredFile]) -> str | None:
+    """Say how a file of a folder differs from its record: the engine's work."""
+    folder, file = asked
     status = _status(f"{folder}/{file.path}", file)
     if isinstance(status, str):
-        heard(file.bytes)
         return status
     try:
-        got = hashed(folder / file.path, file, heard)
+        got = hashed(Path(folder, file.path), file, engine.advance)
     except OSError as error:
         return _unread(error)
     if got.sha256 != file.sha256:
@@ -284,22 +276,24 @@ def _but_known(folder: Path, found: Checked, listing: Listing, progress: Progres
 
 def find_listed(name: str, folder: Path, listing: Listing, progress: Progress) -> list[StoredFile]:
     """Hash every file; return those that are as listed, by their paths in the release folder."""
-    wanted = [
-        StoredFile(path=row.path, bytes=row.bytes or 0, sha256="", mode=row.mode, blob=row.blob)
-        for row in listing.values()
-    ]
+    rows = [*listing.values()]
+    sizes = ((row.bytes or 0, row) for row in rows)
+    found = dict(look_at_all(as_listed, folder / "files", sizes, progress, name))
+    return [one for _, one in sorted(found.items()) if one is not None]
 
-    def look(one: StoredFile, heard: Heard) -> StoredFile | None:
-        path, row = folder / "files" / one.path, listing[one.path]
-        with suppress(OSError):  # it cannot be read: another will come
-            if path.is_symlink() or not path.is_file():
-                return None
-            got = hashed(path, one, heard)
-            pointer = pointer_blob(got.sha256, got.bytes)
-            if row.blob and got.blob != row.blob and pointer == row.blob:
-                got = replace(got, blob=row.blob, lfs=True)
-            return None if against_listing([got], {row.path: row}) else got
-        return None
 
-    found = look_at_all(look, wanted, progress, name)
-    return [replace(one, path=f"files/{one.path}") for one in found if one is not None]
+def as_listed(asked: tuple[str, ListedFile]) -> StoredFile | None:
+    """Return a file if it is as listed: the engine's work."""
+    folder, row = asked
+    path = Path(folder, row.path)
+    one = StoredFile(path=row.path, bytes=row.bytes or 0, sha256="", mode=row.mode, blob=row.blob)
+    with suppress(OSError):  # it cannot be read: another will come
+        if path.is_symlink() or not path.is_file():
+            return None
+        got = hashed(path, one, engine.advance)
+        pointer = pointer_blob(got.sha256, got.bytes)
+        if row.blob and got.blob != row.blob and pointer == row.blob:
+            got = replace(got, blob=row.blob, lfs=True)
+        is_right = not against_listing([got], {row.path: row})
+        return replace(got, path=f"files/{one.path}") if is_right else None
+    return None

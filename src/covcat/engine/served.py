@@ -1,0 +1,81 @@
+"""What runs on a worker of a cluster: it shows that it sees what the caller sees, then it works."""
+
+import os
+import platform
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from covcat.engine.batches import Work, work_on
+from covcat.version import __version__
+
+_TELL = 0.5  # seconds between two words on how far a batch is
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a worker must see as the caller does: a file with these words, and folders."""
+
+    shown: str  # the data folder
+    file: str
+    words: str
+    versions: tuple[str, ...]
+    folders: tuple[tuple[str, int], ...] = ()  # and the number that each has on its disk
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """In place of results: what the worker does not see, or has otherwise."""
+
+    why: str
+
+
+def versions() -> tuple[str, ...]:
+    """Return what must be the same everywhere."""
+    return f"covcat {__version__}", f"Python {'.'.join(platform.python_version_tuple()[:2])}"
+
+
+def number_of(folder: str) -> int:
+    """Return the number that a folder has on its disk, which all machines see."""
+    try:
+        return Path(folder).stat().st_ino
+    except OSError:
+        return -1
+
+
+def difference(seen: Seen) -> Differs | None:
+    """Say what this machine does not see, or has otherwise."""
+    where = f"{platform.node()} ({os.getpid()})"
+    if (mine := versions()) != seen.versions:
+        return Differs(f"{where}: expected {', '.join(seen.versions)}, got {', '.join(mine)}")
+    words = ""
+    with suppress(OSError, UnicodeError):
+        words = Path(seen.file).read_text(encoding="utf-8")
+    blind = [folder for folder, number in seen.folders if number_of(folder) != number]
+    blind += [seen.shown] if words != seen.words else []
+    return Differs(f"{where}: does not see `{blind[-1]}`") if blind else None
+
+
+_agreed = set[Seen]()
+
+
+def serve(work: Work, arguments: list[Any], seen: Seen, topic: str, key: str) -> Any:
+    """Do a batch, and tell now and then how far it is."""
+    from distributed import get_worker
+
+    if seen not in _agreed:
+        if (wrong := difference(seen)) is not None:
+            return wrong
+        _agreed.add(seen)
+    worker, told, since = get_worker(), 0, time.monotonic()
+
+    def hear(size: int) -> None:
+        nonlocal told, since
+        told += size
+        if time.monotonic() - since > _TELL:
+            worker.log_event(topic, [key, told])
+            told, since = 0, time.monotonic()
+
+    return work_on(work, arguments, hear)
