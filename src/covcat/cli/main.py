@@ -123,14 +123,7 @@ def options(
             f"--mirror `{mirror}` is not an http or https address",
             hint="such as --mirror http://127.0.0.1:8080",
         )
-    if engine is not None and not re.fullmatch(setting_files.ENGINE, engine):
-        raise UsageError(
-            f"--engine `{engine}` is no address of a Dask scheduler",
-            hint="such as --engine tcp://scheduler:8786",
-        )
-    if engine is not None and offline:
-        raise UsageError("--engine asks a scheduler, and --offline opens no socket")
-    choose(engine, data_dir)
+    _choose_engine(engine, data_dir, offline=offline)
     ctx.obj = Session(
         data_dir=data_dir.absolute() if engine else data_dir,  # workers have other working folders
         catalog_folders=tuple(catalog_folders or ()),
@@ -151,6 +144,17 @@ def options(
         if as_json:
             raise UsageError("missing command", hint="covcat --help")
         put(sys.stdout, _greeting())
+
+
+def _choose_engine(address: str | None, data_dir: Path, *, offline: bool) -> None:
+    if address is not None and not re.fullmatch(setting_files.ENGINE, address):
+        raise UsageError(
+            f"--engine `{address}` is no address of a Dask scheduler",
+            hint="such as --engine tcp://scheduler:8786",
+        )
+    if address is not None and offline:
+        raise UsageError("--engine asks a scheduler, and --offline opens no socket")
+    choose(address, data_dir)
 
 
 def _greeting() -> str:

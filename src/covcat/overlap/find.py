@@ -185,16 +185,9 @@ def _verified(
                 yield both, known[keys[both]]
             else:
                 new[both] = asked[both]
-    batches = engine.run(
-        look_at,
-        _tasks(seen, new),
-        progress,
-        "compare",
-        workers=workers,
-        fill=partial(_with_features, stores),
-        reads=[one.set.folder for one in sets],
-    )
-    with closing(batches):
+    fill, reads = partial(_with_features, stores), [one.set.folder for one in sets]
+    how = partial(engine.run, workers=workers, fill=fill, reads=reads)
+    with closing(how(look_at, _tasks(seen, new), progress, "compare")) as batches:
         for batch in batches:
             results = dict(_results(batch))
             kept: dict[str, dict[bytes, Sameness | None]] = {}
