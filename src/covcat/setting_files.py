@@ -138,7 +138,7 @@ KEYS = {
         default=(),
         of_text=lambda text: [_of_here(one) for one in text.split(os.pathsep)],
     ),
-    "mirror": Key(_text(r"https?://[^@]+"), "an http or https address without a user name", _ASKED),
+    "mirror": Key(_text(r"(?:https?|s3|gs|az)://[^@]+"), "an address without a user name", _ASKED),
     "offline": Key(_flag, "true or false", "", False, _spelt),
     "color": Key(_text("auto|always|never"), "auto, always or never", default="auto"),
     "no-input": Key(_flag, "true or false", "", False, _spelt),

@@ -463,3 +463,45 @@ def test_status_tells_what_is_whole_there_and_what_is_not(covcat, there: There) 
     there.put(MANIFEST, b"{")
     damaged = covcat("status", "--at", there.address)
     assert (damaged.code, "set@1\tdamaged" in damaged.out) == (0, True)
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_bucket_is_asked_before_the_host(covcat, server, bucket: There) -> None:
+    assert covcat("fetch", "set", "-q").code == 0
+    assert covcat("push", bucket.address).code == 0
+    server.requests.clear()
+    to = ("--data-dir", "back", "fetch", "set")
+    part = covcat(*to, "--include", "*.md", mirror=bucket.address)
+    assert part.code == 0, part.err
+    assert f"from `{bucket.address}`, as recorded there" in part.err
+    assert {*whole_tree(BACK)} == {
+        f"set/1/{one}" for one in (*PART_OF, "SHA256SUMS", "manifest.json")
+    }
+    assert covcat("--data-dir", "back", "verify").code == 0
+    assert covcat(*to, mirror=bucket.address).code == 0
+    assert whole_tree(BACK) == whole_tree(HERE)
+    assert server.requests == []
+
+
+PART_OF = [f"files/{path}" for path in REPOSITORY if path.endswith(".md")]
+UNSUITED = {  # what is wrong with the copy, or asked of it that it has not
+    "not there": (lambda there: there.drop("sample/1/manifest.json"), (), "not whole at"),
+    "damaged": (
+        lambda there: there.put("sample/1/files/README.md", b"X"),
+        (),
+        "is not what its mani",
+    ),
+    "record damaged": (lambda there: there.put("sample/1/manifest.json", b"{"), (), "is damaged"),
+    "no archives": (lambda _: None, ("--keep-archives",), "without its archives"),
+}
+
+
+@pytest.mark.parametrize("case", UNSUITED)
+def test_what_the_bucket_has_not_the_host_is_asked_for(covcat, bucket: There, case: str) -> None:
+    spoil, options, said = UNSUITED[case]
+    assert covcat("fetch", "sample", "-q").code == 0
+    assert covcat("push", bucket.address).code == 0
+    spoil(bucket)
+    ran = covcat("--data-dir", "back", "fetch", "sample", *options, mirror=bucket.address)
+    assert (ran.code, said in ran.err) == (0, True), ran.err
+    assert (BACK / "sample/1/manifest.json").is_file()

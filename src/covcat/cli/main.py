@@ -21,6 +21,7 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, put_error, readable
 from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
+from covcat.download.remote import STORES
 from covcat.engine import choose
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.files import check_local
@@ -118,9 +119,9 @@ def options(
     check_local(data_dir, "--data-dir")
     if mirror is not None and "@" in mirror:
         raise UsageError("--mirror has a user name in it: a mirror never receives credentials")
-    if mirror is not None and not mirror.startswith(("http://", "https://")):
+    if mirror is not None and not mirror.startswith(("http://", "https://", *STORES)):
         raise UsageError(
-            f"--mirror `{mirror}` is not an http or https address",
+            f"--mirror `{mirror}` is the address of neither a web server nor a store",
             hint="such as --mirror http://127.0.0.1:8080",
         )
     _choose_engine(engine, data_dir, offline=offline)

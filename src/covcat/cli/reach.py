@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from covcat.cli.formats import Cell
 from covcat.cli.session import Session
 from covcat.download import proxies
+from covcat.download.remote import STORES
 from covcat.errors import UsageError
 
 Row = dict[str, Cell]
@@ -45,6 +46,8 @@ def _mirror(address: str) -> Row:
     """Look at an address, which is shown without what may be secret: user, password and query."""
     try:
         parts = urlsplit(address)
+        if address.startswith(STORES):
+            return check("mirror", address)
         if parts.hostname and parts.port != 0:
             place = parts.netloc.rpartition("@")[2]
             return check("mirror", urlunsplit((parts.scheme, place, parts.path, "", "")))

@@ -10,12 +10,15 @@ from covcat.catalog.files import AnyFile
 from covcat.digests import Digest, VerifiedBy
 from covcat.errors import DiskError, IntegrityError, UsageError
 
+STORES = ("s3://", "gs://", "az://")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """How to reach hosts, and how hard to try."""
 
     mirror: str | None = None  # asked as MIRROR/host/path in place of https://host/path
+    copies: str | None = None  # a place in a store that is asked for a release before any host
     offline: bool = False
     timeout: float = 30  # seconds of silence, on connecting and on each read
     allow_private: bool = False  # let redirects lead to private addresses
@@ -28,9 +31,15 @@ class Network:
     checkpoint: int = 64 << 20  # bytes between two records of how far a download is
 
     def __post_init__(self) -> None:
-        """Refuse a password in the mirror's address: it would be sent, and recorded."""
+        """Refuse a password in the mirror's address, and tell a store from a web address.
+
+        It would be sent, and recorded.
+        """
         if self.mirror is not None and "@" in self.mirror:
             raise UsageError("the mirror has a user name in it: it never receives credentials")
+        if self.mirror is not None and self.mirror.startswith(STORES):
+            object.__setattr__(self, "copies", self.mirror)
+            object.__setattr__(self, "mirror", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from covcat.catalog.entries import Release, Resource
+from covcat.catalog.entries import BROUGHT, Release, Resource
 from covcat.catalog.files import AnyFile, GitHubFile, WebFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
@@ -118,6 +118,16 @@ def record_given(
         folder=served.folder,
         imported_from=name,
     )
+
+
+def find_release(folder: Path, catalog: Catalog) -> tuple[Resource, Release]:
+    """Find in the catalog what a folder is of."""
+    if folder.name == BROUGHT.id:
+        return catalog.get(folder.parent.name), BROUGHT
+    resource, release = catalog.find(f"{folder.parent.name}@{folder.name}")
+    if release is None:
+        raise AssertionError("unreachable: a release that is named is found")
+    return resource, release
 
 
 def page_of(build: Build, served: RemoteFile) -> str:

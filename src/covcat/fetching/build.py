@@ -34,7 +34,7 @@ from covcat.fetching.prove import prove
 from covcat.files import disk_errors, make_folder
 from covcat.progress import Silent
 from covcat.store import lockfile, manifest, verify
-from covcat.store.folder import MANIFEST, Store
+from covcat.store.folder import CLOSED, MANIFEST, Store
 from covcat.store.manifest import Manifest
 from covcat.store.waiting import Waiting
 from covcat.text import plural, took
@@ -95,7 +95,7 @@ def build(
         waiting=Waiting(store.partial(resource.id, release.id)),
         listing=listing,
         before=before,
-        selections=_join_selections(options, listing, before),
+        selections=join_selections(options, listing, before),
         about=None if options.asked else coming.guide_bytes,  # an archive comes whole
     )
     made = make(one, sources, record_anew)
@@ -103,7 +103,7 @@ def build(
     return store.release(resource.id, release.id) / made.form
 
 
-def _join_selections(
+def join_selections(
     options: Options, listing: Listing | None, before: Manifest | None
 ) -> tuple[Selection, ...]:
     """Return what was here in part and what is asked for; nothing, if both are everything."""
@@ -260,6 +260,17 @@ def record_of(folder: Path, *, mends: bool) -> Manifest | None:
             hint=f"keep a copy of it elsewhere, then covcat verify {name} --repair",
         )
     return record
+
+
+def settle_waiting(store: Store) -> None:
+    """Put in order what runs left that were killed while they published a release."""
+    for folder in store.closing():
+        name = folder.name.removesuffix(CLOSED)
+        resource_id, _, release_id = name.partition("@")
+        with store.lock_at_once(name) as is_mine:
+            if is_mine is not False:
+                is_whole = (store.release(resource_id, release_id) / MANIFEST).is_file()
+                Waiting(folder.with_name(name)).settle(is_whole=is_whole)
 
 
 def check_ours(folder: Path, beside: Iterable[str]) -> None:

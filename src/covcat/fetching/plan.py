@@ -99,7 +99,7 @@ def _decide(
         here = held(resource, release) if release else None
     except CovcatError as damage:  # of this release only: the others go on
         return "ask", damage.message
-    lacking = _lacking(here, options) if here else "not here yet"
+    lacking = lacking_of(here, options) if here else "not here yet"
     if here and lacking is None:
         whole = "the part that was asked for is here" if here.selection else "here and complete"
         return "keep", whole if here.is_complete else "here, incomplete as allowed"
@@ -108,7 +108,7 @@ def _decide(
     return "fetch", lacking or ""
 
 
-def _lacking(here: Held, options: Options) -> str | None:
+def lacking_of(here: Held, options: Options) -> str | None:
     """Say what was asked for and is not here; None if all of it is."""
     if not here.has_data:
         return f"here without its {here.form}"

@@ -6,30 +6,33 @@ taken; a file has its final name only in a release that is whole.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
 
-from covcat.catalog.entries import BROUGHT
-from covcat.errors import IntegrityError, NotFoundError
-from covcat.fetching.base import Build, Piece, Run, record_given
-from covcat.fetching.build import check_room, make, record_of
+from covcat.catalog import selection
+from covcat.catalog.entries import BROUGHT, Release, Resource
+from covcat.catalog.listing import Listing
+from covcat.catalog.selection import Selection
+from covcat.errors import CovcatError, DiskError, IntegrityError, NotFoundError, StoppedError
+from covcat.fetching import plan
+from covcat.fetching.base import Build, Piece, Run, find_release, record_given
+from covcat.fetching.build import check_room, join_selections, make, record_of, settle_waiting
 from covcat.fetching.choose import Hosts
 from covcat.fetching.plan import Options
-from covcat.fetching.repair import find_release
-from covcat.fetching.run import settle_waiting
 from covcat.files import Heard, StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.hosts.base import alone
-from covcat.store import manifest
+from covcat.store import lockfile, manifest
 from covcat.store.folder import PULLED
-from covcat.store.manifest import Manifest
+from covcat.store.manifest import Manifest, data_files
 from covcat.store.remote.crew import Crew
 from covcat.store.remote.place import Place
 from covcat.store.verify import against_catalog
 from covcat.store.waiting import Waiting
+from covcat.text import plural
 
 _COMING = ".coming"  # ends the name of one that is not whole
 
@@ -49,7 +52,7 @@ def pull(run: Run, place: Place, resource_id: str, release_id: str) -> Pulled:
     Raises:
         IntegrityError: what lies there is not what its manifest or the catalog says; or it is less
             than what is here.
-        NotFoundError: neither the place nor the catalog may lack it.
+        NotFoundError: it is not whole there, or not in the catalog.
     """
     store, name = run.store, f"{resource_id}@{release_id}"
     record = place.record(resource_id, release_id)
@@ -60,36 +63,96 @@ def pull(run: Run, place: Place, resource_id: str, release_id: str) -> Pulled:
         )
     folder = store.release(resource_id, release_id)
     resource, release = find_release(folder, run.catalog)
-    listing = run.catalog.listing(resource, release)
-    if release is not BROUGHT:
-        against_catalog(record, release, listing)
+    _check_pins(run, record, resource, release)
     store.prepare()
     store.sweep()
     settle_waiting(store)
     waiting = f"{name}: another covcat is fetching it; waiting"
     with store.lock(name, lambda: run.progress.note(waiting)):
-        store.check_free(resource_id, release_id)
-        before = record_of(folder, mends=False)
-        has_less = before is not None and _check_more(before, record, place)
-        if before is None or has_less:
-            build = Build(
-                run=run,
-                resource=resource,
-                release=release,
-                options=Options(),
-                waiting=Waiting(store.partial(resource_id, release_id)),
-                listing=listing,
-                before=before,
-            )
-            waits = sum(dict(store.waiting()).get(name, []))
-            check_room(record.total_bytes - waits, store)
-            source = partial(pieces, place=place, record=record)
-            make(build, [source], lambda *_: record)
-        came = record.total_files if before is None or has_less else 0
-        return Pulled(manifest.data_folder(folder), record, came)
+        came = _bring_all(run, place, resource, release, record)
+    return Pulled(manifest.data_folder(folder), record, came)
 
 
-def _check_more(here: Manifest, there: Manifest, place: Place) -> bool:
+def from_mirror(run: Run, resource: Resource, release: Release, options: Options) -> bool:
+    """Bring what is asked of a release from the copies that a mirror has; tell if it had that."""
+    name = f"{resource.id}@{release.id}"
+    try:
+        place = Place(run.network.copies or "", run.network)
+        record = place.record(resource.id, release.id)
+        if record is None or (why := plan.lacking_of(manifest.as_held(record), options)):
+            run.progress.note(f"{name}: {why if record else 'not whole'} at `{place.address}`")
+            return False
+        listing = _check_pins(run, record, resource, release)
+        before = record_of(run.store.release(resource.id, release.id), mends=False)
+        record = _narrowed(record, join_selections(options, listing, before), listing)
+        lines = lockfile.differences(options.locked, record) if options.locked else ()
+        if lines:
+            raise IntegrityError(f"`{name}` at `{place.address}` is not what the lock names")
+        came = _bring_all(run, place, resource, release, record)
+    except (DiskError, StoppedError):
+        raise
+    except CovcatError as error:
+        run.progress.note(f"{name}: {error.message}; asking its hosts")
+        return False
+    run.progress.note(f"{name}: {plural(came, 'file')} from `{place.address}`, as recorded there")
+    return True
+
+
+def _check_pins(run: Run, record: Manifest, resource: Resource, release: Release) -> Listing | None:
+    listing = run.catalog.listing(resource, release)
+    if release is not BROUGHT:
+        against_catalog(record, release, listing)
+    return listing
+
+
+def _narrowed(
+    record: Manifest, selections: Sequence[Selection], listing: Listing | None
+) -> Manifest:
+    """Return the record of a part of it."""
+    if not selections:
+        return record
+    wants = selection.wanted(selections, listing or [one.path[6:] for one in record.files])
+    inside = data_files(record.files)
+    files = [replace(one, path=f"files/{one.path}") for one in inside if wants(one.path)]
+    paths = {one.path for one in files}
+    downloads = [
+        replace(one, archive=None)
+        for one in record.downloads
+        if one.is_archive or f"files/{one.folder or ''}{one.name}" in paths
+    ]
+    return replace(
+        record,
+        files=tuple(files),
+        downloads=tuple(downloads),
+        selection=tuple(map(str, selections)),
+        total_files=len(files),
+        total_bytes=sum(one.bytes for one in files),
+    )
+
+
+def _bring_all(
+    run: Run, place: Place, resource: Resource, release: Release, record: Manifest
+) -> int:
+    """Make the release of what its record names; return how many files came."""
+    store, name = run.store, f"{resource.id}@{release.id}"
+    store.check_free(resource.id, release.id)
+    before = record_of(store.release(resource.id, release.id), mends=False)
+    if before is not None and not _has_more(before, record, place):
+        return 0
+    build = Build(
+        run=run,
+        resource=resource,
+        release=release,
+        options=Options(),
+        waiting=Waiting(store.partial(resource.id, release.id)),
+        before=before,
+    )
+    check_room(record.total_bytes - sum(dict(store.waiting()).get(name, [])), store)
+    make(build, [partial(pieces, place=place, record=record)], lambda *_: record)
+    return record.total_files
+
+
+def _has_more(here: Manifest, there: Manifest, place: Place) -> bool:
     """Tell if there is more of it there than here; refuse what would lose something."""
     known = {one.path: one.sha256 for one in there.files}
     lost = [one.path for one in here.files if known.get(one.path) != one.sha256]

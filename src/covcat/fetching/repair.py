@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from shlex import quote
 
-from covcat.catalog.entries import BROUGHT, Release, Resource
+from covcat.catalog.entries import BROUGHT, Release
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import totals
 from covcat.catalog.load import Catalog
@@ -27,12 +27,20 @@ from covcat.errors import (
     SeveralError,
 )
 from covcat.fetching import from_disk, from_files, from_hosts
-from covcat.fetching.base import Build, Piece, Run, record_given
+from covcat.fetching.base import Build, Piece, Run, find_release, record_given
 from covcat.fetching.brought import GivenPath
-from covcat.fetching.build import Record, Source, check_ours, check_room, make, record_anew
+from covcat.fetching.build import (
+    Record,
+    Source,
+    check_ours,
+    check_room,
+    make,
+    record_anew,
+    settle_waiting,
+)
 from covcat.fetching.place import kept_archives
 from covcat.fetching.plan import Options
-from covcat.fetching.run import add_way_out, settle_waiting
+from covcat.fetching.run import add_way_out
 from covcat.files import StoredFile
 from covcat.hosts.base import alone
 from covcat.store import compare, manifest, verify
@@ -146,16 +154,6 @@ def _repair(
         return _make_anew(build, given)
     except CovcatError as error:
         raise add_way_out(error, resource, f"covcat verify {build.name} --repair --from") from error
-
-
-def find_release(folder: Path, catalog: Catalog) -> tuple[Resource, Release]:
-    """Find in the catalog what a folder is of."""
-    if folder.name == BROUGHT.id:
-        return catalog.get(folder.parent.name), BROUGHT
-    resource, release = catalog.find(f"{folder.parent.name}@{folder.name}")
-    if release is None:
-        raise AssertionError("unreachable: a release that is named is found")
-    return resource, release
 
 
 def _add_damage(

@@ -20,18 +20,17 @@ from covcat.errors import (
     NotFoundError,
     each_of,
 )
-from covcat.fetching import brought, expected, from_disk, from_files, from_hosts, plan
+from covcat.fetching import brought, expected, from_disk, from_files, from_hosts, plan, pull
 from covcat.fetching.base import Run
-from covcat.fetching.build import build
+from covcat.fetching.build import build, settle_waiting
 from covcat.fetching.expected import Expected, Totals
 from covcat.fetching.place import MORE_SPACE
 from covcat.fetching.plan import Options, Plan, Step
 from covcat.files import check_room, disk_errors
 from covcat.store import lockfile, manifest
-from covcat.store.folder import CLOSED, MANIFEST, Store
+from covcat.store.folder import Store
 from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Held
-from covcat.store.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +181,6 @@ def add_way_out(error: CovcatError, resource: Resource, command: str) -> CovcatE
     return error
 
 
-def settle_waiting(store: Store) -> None:
-    """Put in order what runs left that were killed while they published a release."""
-    for folder in store.closing():
-        name = folder.name.removesuffix(CLOSED)
-        resource_id, _, release_id = name.partition("@")
-        with store.lock_at_once(name) as is_mine:
-            if is_mine is not False:
-                is_whole = (store.release(resource_id, release_id) / MANIFEST).is_file()
-                Waiting(folder.with_name(name)).settle(is_whole=is_whole)
-
-
 def _carry_out(step: Step, run: Run) -> Path:
     store, resource, release, options = run.store, step.resource, step.release, step.options
     if step.action == "ask" or release is None:
@@ -214,6 +202,9 @@ def _carry_out(step: Step, run: Run) -> Path:
 
 def _fetch_or_find(step: Step, release: Release, run: Run) -> Path:
     """Fetch a release; where locks do not work, another process may do the same meanwhile."""
+    final = run.store.release(step.resource.id, release.id)
+    if run.network.copies and pull.from_mirror(run, step.resource, release, step.options):
+        return manifest.data_folder(final)
     for is_last in (False, False, True):
         try:
             return build(run, step.resource, release, step.options, FETCH)
@@ -225,4 +216,4 @@ def _fetch_or_find(step: Step, release: Release, run: Run) -> Path:
             if is_last or not vanished:
                 raise
             run.progress.note(f"{step.name}: another process swept what was here; once more")
-    return manifest.data_folder(run.store.release(step.resource.id, release.id))
+    return manifest.data_folder(final)

@@ -278,6 +278,11 @@ def held(folder: Path) -> Held | None:
             details=wrong,
             hint=f"covcat verify {quote(name)} --repair",
         )
+    return as_held(manifest, has_data=has_data)
+
+
+def as_held(manifest: Manifest, *, has_data: bool = True) -> Held:
+    """Return what a record says of its release."""
     kinds = {one.verified_by for one in manifest.downloads}
     return Held(
         form=manifest.form,

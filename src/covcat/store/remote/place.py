@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covcat.download.remote import Network
+from covcat.download.remote import STORES, Network
 from covcat.errors import CovcatError, IntegrityError, NetworkError, NotFoundError, UsageError
 from covcat.files import StoredFile, make_folder
 from covcat.store import manifest
@@ -209,7 +209,7 @@ def _folder(address: str) -> Path | None:
     if any(mark in rest for mark in "@?#"):  # not shown: it may be a key
         text = f"the `{scheme}://` address has a login or a question in it: expected none"
         raise UsageError(text, hint="logins are taken from the environment: docs/stores.md")
-    if scheme not in ("s3", "gs", "az") or not rest.strip("/"):
+    if not address.startswith(STORES) or not rest.strip("/"):
         raise UsageError(f"`{address}` is no address of a store", hint=_WAY)
     return None
 
