@@ -381,7 +381,7 @@ def test_a_narrow_list_has_one_line_a_resource_with_a_cut_title_and_its_mark(
     covcat, monkeypatch, width: int
 ) -> None:
     rows, legend = table(covcat, monkeypatch, width)
-    assert len(rows) == 27
+    assert len(rows) == 30
     (cohen,) = [row for row in rows if row.startswith("cohen ")]
     assert re.match(r"cohen +COVID-19 Imag.*…\* ", cohen)
     (covid_ct,) = [row for row in rows if row.startswith("covid-ct ")]
@@ -391,7 +391,7 @@ def test_a_narrow_list_has_one_line_a_resource_with_a_cut_title_and_its_mark(
 
 def test_a_wide_list_has_every_title_whole(covcat, monkeypatch) -> None:
     rows, _ = table(covcat, monkeypatch, 240)
-    assert len(rows) == 27
+    assert len(rows) == 30
     assert "…" not in "\n".join(rows)
     assert "Labeled Optical Coherence Tomography (OCT) and Chest X-Ray" in "\n".join(rows)
 
