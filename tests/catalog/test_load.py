@@ -353,8 +353,11 @@ def test_an_edit_of_the_yaml_is_seen_at_once(tmp_path, monkeypatch, compiled) ->
     path.write_text(path.read_text().replace("Before", "After"))
     monkeypatch.setattr(load, "packaged_catalog", lambda: folder)
     assert [one.title for one in load.load().resources] == ["After"]
+    path.write_text(path.read_text().replace("After", "Again"))
+    assert [one.title for one in load.load().resources] == ["Again"]
 
 
 def test_what_is_compiled_is_not_read_as_yaml_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml, "parse", lambda *_: pytest.fail("read as YAML"))
+    monkeypatch.setattr(load, "_BUILT", {})
     assert len(load.load().resources) == 27

@@ -20,6 +20,7 @@ from covcat.errors import IntegrityError, NotFoundError
 
 COMPILED = "compiled.json"
 _MOST_MEANT = 5  # resources that a hint names
+_BUILT: dict[str, Resource] = {}  # of packaged entries, by the sha256 of their YAML
 
 
 def _nowhere(name: str) -> Resource | None:
@@ -129,17 +130,29 @@ def load(extra: Sequence[Path] = ()) -> Catalog:
 
 
 def _load_packaged(folder: Path) -> Iterator[Resource]:
-    """Take each entry from `compiled.json`, unless its YAML has changed since that was made."""
-    try:
-        compiled = json.loads((folder / COMPILED).read_bytes())
-    except (OSError, ValueError):  # between two commits it may be missing, or have both in it
-        compiled = {}
+    """Take each entry from `compiled.json`, unless its YAML has changed since that was made.
+
+    A notebook loads the catalog again and again: what was built of the same YAML is not built anew.
+    """
+    compiled: Mapping[str, Any] | None = None
     for path in entry_files(folder):
         data = yaml.read(path)
-        sha256, tree = compiled.get(path.name, ("", {}))
-        if hashlib.sha256(data).hexdigest() != sha256:
-            tree, _ = yaml.parse(data, str(path))
-        yield build_trusted(tree)
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in _BUILT:
+            compiled = _compiled(folder) if compiled is None else compiled
+            sha256, tree = compiled.get(path.name, ("", {}))
+            if digest != sha256:
+                tree, _ = yaml.parse(data, str(path))
+            _BUILT[digest] = build_trusted(tree)
+        yield _BUILT[digest]
+
+
+def _compiled(folder: Path) -> Mapping[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((folder / COMPILED).read_bytes())
+    except (OSError, ValueError):  # between two commits it may be missing, or have both in it
+        return {}
+    return found
 
 
 def compile_entries(folder: Path) -> str:
