@@ -1,6 +1,7 @@
 """Work on a Dask cluster, of real processes: the same as here, whatever dies, or what to type."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from makers.archives import RAW, REPOSITORY
+from servers.server import Answer
 
 from covcat.engine import served
 from covcat.engine.served import Differs, Seen
@@ -136,6 +139,41 @@ def test_verify_index_and_overlap_give_the_same_as_here(shared):
         said[engine] = [one.stdout for one in ran], (release / "index.sqlite").read_bytes()
     assert said[""] == said[shared.address]
     assert not list(Path("covcat-data").glob(".covcat-*"))
+
+
+def test_workers_bring_the_files_of_a_release_whose_record_is_the_same(
+    shared, offered, server, shelf
+):
+    options = ["--by-file", "--catalog", str(shelf.folder), "--mirror", server.url]
+    kept = []
+    for engine in ("", shared.address):
+        ran = covcat(
+            "fetch", "set", *options, "--data-dir", f"data{engine[-5:]}", COVCAT_ENGINE=engine
+        )
+        assert ran.returncode == 0, ran.stderr
+        folder = Path(ran.stdout.strip()).parent
+        record = re.sub(r'"\w+_at": "[^"]*"', "", (folder / "manifest.json").read_text())
+        kept.append((record, (folder / "SHA256SUMS").read_text()))
+        assert not list(folder.parents[1].glob(".covcat/p*/*"))
+    assert kept[0] == kept[1]
+
+
+def test_a_file_that_no_worker_can_bring_is_told_as_it_is_here(shared, offered, server, shelf):
+    server.serve(f"{RAW}/{next(iter(REPOSITORY))}", Answer(b"other"))
+    options = [
+        "--by-file",
+        "--catalog",
+        str(shelf.folder),
+        "--mirror",
+        server.url,
+        "--retries",
+        "0",
+    ]
+    here = covcat("fetch", "set", *options, "--data-dir", "here")
+    there = covcat("fetch", "set", *options, "--data-dir", "there", "--engine", shared.address)
+    assert (there.returncode, here.returncode) == (5, 5)
+    assert there.stderr.splitlines()[-2:] == here.stderr.splitlines()[-2:]
+    assert not list(Path("there/set").glob("*"))
 
 
 def test_a_damaged_file_is_found_by_a_cluster_too(shared):

@@ -46,6 +46,16 @@ class CovcatError(Exception):
         self.details = tuple(details)
         self.data = data or {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it come through a pipe as it is, whatever its class is made with."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(kind: type[CovcatError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class UsageError(CovcatError, code=2, kind="usage"):
     """The command line or a call cannot be understood."""

@@ -6,12 +6,14 @@ What an earlier run finished, or left as it was served, is not asked for again.
 import hashlib
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from covcat import engine
 from covcat.download.file import fetch
 from covcat.download.parts import key_of
 from covcat.download.remote import Download, Location, RemoteFile, Room, Target
@@ -25,6 +27,7 @@ from covcat.errors import (
     StoppedError,
     is_lost,
 )
+from covcat.fetching import far
 from covcat.fetching.base import Build
 from covcat.fetching.build import check_room
 from covcat.fetching.choose import Hosts
@@ -36,7 +39,7 @@ _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in 
 
 
 @dataclass
-class _Crew:
+class Crew:
     """The threads that bring files, and what they bring."""
 
     build: Build
@@ -63,12 +66,12 @@ class _Crew:
                 if number >= len(self.files) or stop.is_set():
                     return
                 try:
-                    got = self._bring(number, self.files[number])
+                    got = self.bring(number, self.files[number])
                     with self.news:
                         self.results[number] = got
                         self.news.notify_all()
                 except BaseException as error:  # raised again where it is waited for
-                    self._add_name(error, self.files[number])
+                    self.add_name(error, self.files[number])
                     with self.news:
                         self.errors[number] = error
                         if isinstance(error, DiskError) or not isinstance(error, CovcatError):
@@ -78,7 +81,7 @@ class _Crew:
                 self.alive -= 1
                 self.news.notify_all()
 
-    def _add_name(self, error: BaseException, file: RemoteFile) -> None:
+    def add_name(self, error: BaseException, file: RemoteFile) -> None:
         """Say which file an error is of: its address may be a number."""
         if isinstance(error, ActionNeededError):
             error.page = base.page(file.file)
@@ -131,7 +134,7 @@ class _Crew:
             hint=hint or f"covcat fetch {self.build.name}",
         )
 
-    def _bring(self, number: int, file: RemoteFile) -> Download:
+    def bring(self, number: int, file: RemoteFile) -> Download:
         """Take what waits of a file or lies here as it was served, else ask its host for it."""
         if file in self.lost:
             raise self.lost[file]
@@ -158,12 +161,41 @@ class _Crew:
         mirrors = file.file.mirrors if file.is_alone else ()
         ways += [partial(Location, url=url, name=location.name) for url in mirrors]
         got = fetch(wanted, ways, self.hosts.transfers, target)
-        waiting.add(file, got)
+        self._note(file, got)
+        return got
+
+    def _note(self, file: RemoteFile, got: Download) -> None:
+        """Note that a file has come, for a later run, and for who looks on."""
+        self.build.waiting.add(file, got)
         source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
         which = f"`{got.name}` ({self._count()} of {len(self.files)}), "
         which = which if len(self.files) > 1 else ""
-        build.say(f"got {which}{got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…")
-        return got
+        self.build.say(f"got {which}{got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…")
+
+    def work_far(self) -> None:
+        """Let a cluster bring all files; one that fails does not stop the others."""
+        try:
+            files = [one for one in enumerate(self.files) if one[1] not in self.lost]
+            self.errors |= {
+                n: self.lost[one] for n, one in enumerate(self.files) if one in self.lost
+            }
+            with closing(far.bring(self.build, files)) as coming:
+                for number, got in coming:
+                    if isinstance(got, CovcatError):
+                        self.errors[number] = got
+                    else:
+                        self._note(self.files[number], got)
+                        with self.news:
+                            self.results[number] = got
+                            self.news.notify_all()
+                    if self.hosts.transfers.web.stop.is_set():
+                        return
+        except BaseException as error:  # raised again where it is waited for
+            self.errors[-1] = error
+        finally:
+            with self.news:
+                self.alive -= 1
+                self.news.notify_all()
 
     def _count(self) -> int:
         """Count a file that has come; return the count."""
@@ -216,11 +248,13 @@ def bring_all(
     `Build.lost`. `has_more` tells that something of the release is here beside these files.
     """
     transfers = hosts.transfers
-    crew = _Crew(build, files, hosts, lost, has_more, _check_room(build, files))
-    crew.alive = min(transfers.network.jobs or JOBS, len(files))
-    if len(files) > 1:
+    crew = Crew(build, files, hosts, lost, has_more, _check_room(build, files))
+    is_far = engine.is_far() and len(files) > 1
+    crew.alive = 1 if is_far else min(transfers.network.jobs or JOBS, len(files))
+    if len(files) > 1 and not is_far:
         crew.within = transfers.progress.start(build.name, total_bytes(files), about=build.about)
-    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(crew.alive)]
+    work = crew.work_far if is_far else crew.work
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(crew.alive)]
     for thread in threads:
         thread.start()
     try:
