@@ -24,9 +24,11 @@ CTSET = {
     "patient1/SR_2/IM00011.tif": png(4, 4),
 }
 OF_CTSET = {
-    "Train&Validation/12cdunnormal_patient20_SR_2_IM00010.tif": "no covid-ctset:patient20 M 66",
-    "Train&Validation/137covid_patient1_SR_2_IM00010.tif": "yes covid-ctset:patient1 F 53",
-    "patient1/SR_2/IM00011.tif": "yes covid-ctset:patient1 F 53",
+    "Train&Validation/12cdunnormal_patient20_SR_2_IM00010.tif": "no covid-ctset:patient20 M 66 "
+    "covid-ctset:patient20_SR_2 10",
+    "Train&Validation/137covid_patient1_SR_2_IM00010.tif": "yes covid-ctset:patient1 F 53 "
+    "covid-ctset:patient1_SR_2 10",
+    "patient1/SR_2/IM00011.tif": "yes covid-ctset:patient1 F 53 covid-ctset:patient1/SR_2 11",
 }
 BROUGHT = {
     "stoic": (
@@ -43,7 +45,7 @@ BROUGHT = {
     ),
     "covid-ctset": (
         {"Patient_details.csv": DETAILS, **CTSET},
-        "covid patient_id sex age",
+        "covid patient_id sex age series slice",
         OF_CTSET,
     ),
     "covid-ct-md": (
@@ -52,13 +54,17 @@ BROUGHT = {
             "Cap Cases/cap001/1.dcm": dicom(),
             "CAP/cap002/1.dcm": dicom(),
             "x/Normal Cases/normal001/1.dcm": dicom(),
+            "Index.csv": "Label Index,Diagnosis,Relative Path,Folder/ID\n55,CAP,./CAP/,cap001\n",
         },
-        "covid finding patient_id",
+        "covid finding patient_id study slice label_source",
         {
-            "CAP/cap002/1.dcm": "no Pneumonia covid-ct-md:cap002",
-            "COVID-19 subjects/P001/1.dcm": "yes COVID-19 covid-ct-md:P001",
-            "Cap Cases/cap001/1.dcm": "no Pneumonia covid-ct-md:cap001",
-            "x/Normal Cases/normal001/1.dcm": "no No finding covid-ct-md:normal001",
+            "CAP/cap002/1.dcm": "no Pneumonia covid-ct-md:cap002 1.2.3.4 12 CAP/cap002/1.dcm",
+            "COVID-19 subjects/P001/1.dcm": "yes COVID-19 covid-ct-md:P001 1.2.3.4 12 "
+            "COVID-19 subjects/P001/1.dcm",
+            "Cap Cases/cap001/1.dcm": "no Pneumonia covid-ct-md:cap001 1.2.3.4 12 "
+            "Cap Cases/cap001/1.dcm; Index.csv",
+            "x/Normal Cases/normal001/1.dcm": "no No finding covid-ct-md:normal001 1.2.3.4 12 "
+            "x/Normal Cases/normal001/1.dcm",
         },
     ),
 }

@@ -1000,6 +1000,13 @@ def test_the_slices_of_covidx_ct_have_what_its_table_says_of_their_patients() ->
     said = [values(one, "patient_id finding sex age location") for one in records]
     said = ["|".join("" if cell is None else str(cell) for cell in row) for row in said]
     assert said == [f"covidnet-ct:{one}" for one in slices.values()]
+    scans = [values(one, "series slice") for one in records]
+    assert [scans[at] for at in (0, 1, 2, 5)] == [
+        ["covidnet-ct:NCP_96_1328", 32],
+        ["covidnet-ct:normal4_patient202_SR_2", 13],
+        ["1.3.6.1", 9],  # the UID of DICOM, as other sets have it
+        ["covidnet-ct:COVIDCTMD-normal064", None],  # names in no order
+    ]
 
 
 def test_of_what_two_rows_of_a_patient_disagree_in_nothing_is_taken_and_it_is_told() -> None:

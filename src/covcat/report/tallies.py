@@ -211,6 +211,8 @@ class Shapes:
     heights: tuple[int, float, int] | None
     kinds: tuple[Kinds, ...]  # sizes, bits and formats
     volumes: int  # pictures of several slices
+    slices: int  # pictures that are each one slice of a series
+    series: int  # which these are
 
 
 _MOST_KINDS = 10
@@ -221,16 +223,22 @@ def count_shapes(scope: Scope) -> Shapes:
     sizes: Counter[tuple[int, int]] = Counter()
     bits: Counter[str] = Counter()
     formats: Counter[str] = Counter()
-    volumes = pictures = 0
+    volumes = pictures = slices = 0
+    series = set[str]()
     for part in scope.parts:
         text = (
-            "SELECT DISTINCT path, width, height, slices, bits FROM images WHERE path NOT NULL AND"
+            "SELECT DISTINCT path, width, height, slices, bits, series FROM images "
+            "WHERE path NOT NULL AND"
         )
         for row in scope.of_part(part, text):
             pictures += 1
             formats[format_of(str(row["path"]))] += 1
             bits[UNKNOWN if row["bits"] is None else str(row["bits"])] += 1
-            volumes += int(row["slices"] or 1) > 1
+            if int(row["slices"] or 1) > 1:
+                volumes += 1
+            elif row["series"] is not None:
+                slices += 1
+                series.add(str(row["series"]))
             if row["width"] is not None and row["height"] is not None:
                 sizes[int(row["width"]), int(row["height"])] += 1
     named = Counter({f"{width:,} x {height:,}": n for (width, height), n in sizes.items()})
@@ -241,6 +249,8 @@ def count_shapes(scope: Scope) -> Shapes:
         _range(sizes, 1),
         tuple(_kinds(title, counts) for title, counts in told.items() if counts),
         volumes,
+        slices,
+        len(series),
     )
 
 
