@@ -370,6 +370,31 @@ def test_the_command_line_says_which_slice_stands_and_a_cohort_has_the_same(
     assert "5 rows are left out: another slice of their series is chosen" in chosen.err
 
 
+def test_a_report_counts_the_series_and_their_slices(covcat: Callable[..., Ran]) -> None:
+    pytest.importorskip("jinja2")
+    lay(CATALOG.find("mashhad"), SERIES)
+    assert covcat("report", "mashhad", "--pictures", "0", "-o", "page.html").code == 0
+    assert "8 of 12 are slices of 3 series" in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_every_command_warns_of_rows_that_contradict_each_other(covcat: Callable[..., Ran]) -> None:
+    """Shaped after COVID-BLUES' clinical table: a patient twice, of two ages."""
+    files = {
+        "lus_videos/patient_1_L1.mp4": b"x",
+        "severity.csv": rows("video_file,Severity Score,comments", "patient_1_L1,0,"),
+        "clinical_variables.csv": rows("patient_id,cov_test,pat_age", "1,1,50.0", "1,1,60.0"),
+    }
+    lay(CATALOG.find("covid-blues"), files)
+    for command in (("images",), ("counts", "--by", "covid"), ("select",)):
+        ran = covcat(command[0], "covid-blues", *command[1:])
+        assert ran.code == 0
+        assert (
+            "1 join of rows that contradict each other or could be of several images, of which "
+            "nothing is taken: age of patient `covid-blues:1` is `50` in `clinical_variables.csv` "
+            "row 1 and `60` in `clinical_variables.csv` row 2" in ran.err
+        )
+
+
 # ---- whatever the tables say -------------------------------------------------------------------
 
 WORDS = st.sampled_from(["", "SARS", "COVID-19", "negative", "unknown", "MERS; SARS", "=1+1"])
