@@ -466,7 +466,7 @@ def test_a_table_that_was_edited_is_not_what_its_lock_says(covcat, divided: Path
     assert (ran.code, "2 rows of the two differ" in ran.err) == (5, True)
     Path("split.csv").write_text("a,b\n1,2\n")
     said = covcat("export", "new", "--of", "split.csv", "--for", "csv").err
-    assert "`split.csv` names no pictures" in said
+    assert "`split.csv` has no column `split`" in said
 
 
 def test_an_edited_table_of_a_cohort_is_refused_and_alone_says_itself_which_rows(
@@ -553,6 +553,21 @@ def test_lists_that_no_library_could_load_so_are_refused(
     ran = covcat("export", "new", "set", "--of", "lists.csv", "--for", "csv")
     assert (ran.code, said in ran.err) == (code, True), ran.err
     assert not Path("new").exists()
+
+
+def test_a_table_beside_the_lock_of_another_one_says_its_own_sides(covcat, divided: Path) -> None:
+    assert covcat("images", "set", "-o", "mine.csv").code == 0
+    rows = table(Path("mine.csv"))
+    with Path("mine.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, [*rows[0]])
+        writer.writeheader()
+        writer.writerows(
+            {**one, "split": "test" if n < 2 else "train"} for n, one in enumerate(rows)
+        )
+    ran = covcat("export", "new", "--of", "mine.csv", "--for", "csv")
+    assert ran.code == 0, ran.err
+    assert Counter(side for side, *_ in of_csv(Path("new"))) == {"train": 14, "test": 2}
+    assert not Path("new/split.lock").exists()
 
 
 def test_a_table_with_sides_for_some_rows_alone_is_refused(covcat, here: Path) -> None:

@@ -267,7 +267,7 @@ def test_the_recipe_for_covidx_runs_as_it_is_written(covcat: Callable[..., Ran])
     section = text.partition("## Rebuilding COVIDx\n")[2].partition("\n## ")[0]
     lines = [shlex.split(line)[1:] for line in section.split("\n") if line.startswith("    covcat")]
     assert [words[0] for words in lines] == [
-        *("fetch", "counts", "export", "export", "split", "export")
+        *("fetch", "counts", "images", "export", "split", "export")
     ]
     cohen = {**COHEN, "images/test.png": png(7, 9)}
     cohen["metadata.csv"] += b"20,test.png,images,,COVID-19\n"
@@ -277,10 +277,10 @@ def test_the_recipe_for_covidx_runs_as_it_is_written(covcat: Callable[..., Ran])
     published = codes.pop(1)  # counts of the real lists are not those of small ones
     assert (published.code, "not as published" in published.err) == (5, True)
     assert [ran.code for ran in codes] == [0] * 5, [ran.err for ran in codes]
-    rows = {side: table(Path(f"covidx4-{side}/train/metadata.csv")) for side in ("train", "test")}
-    assert {side: [one["split"] for one in some] for side, some in rows.items()} == {
-        "train": ["train", "train"],
-        "test": ["test"],
+    rows = {side: table(Path(f"covidx4/{side}/metadata.csv")) for side in ("train", "test")}
+    assert {side: [one["finding_raw"] for one in some] for side, some in rows.items()} == {
+        "train": ["pneumonia", "COVID-19"],
+        "test": ["COVID-19"],
     }
-    divided = table(Path("covidx4/pictures.csv"))
+    divided = table(Path("divided4/pictures.csv"))
     assert len({one["sha256"] for one in divided}) == 3

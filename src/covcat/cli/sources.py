@@ -4,6 +4,7 @@ A cohort or a split is made again of the same files, and its table must still sa
 without such a record says itself which rows are meant; lists name pictures of what is here.
 """
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.imaging.cohort import Cohort
+    from covcat.imaging.cohort_record import Recorded
     from covcat.overlap.chosen import Chosen, Named
     from covcat.overlap.split_lock import SplitLock
 
@@ -50,46 +52,55 @@ def source_of(
     if names and (record is not None or isinstance(chosen, Chosen)):
         raise UsageError("--of says which pictures: expected no ID beside it")
     if record is not None:
-        return _made_again(session, paths[0], record, done)
+        return _made_again(session, paths[0], *record, done)
     assert chosen is not None
     return _named(session, chosen, names, done)
 
 
-def _record_of(path: Path) -> Path | None:
-    """Return the record of a folder, a table or a list that covcat wrote; or itself, if it is one.
+def _record_of(path: Path) -> "tuple[Path, Recorded | SplitLock] | None":
+    """Read the record of a folder, a table or a list that covcat wrote; or itself, if it is one.
 
-    A table beside a split.lock is of that split if it says sides.
+    A table beside a split.lock is of that split if the command that made it names the table.
     """
     from covcat.imaging import cohort_record
-    from covcat.overlap import split_files, split_lock
+    from covcat.overlap import split_lock
 
-    beside = path.with_name(f"{path.name}.{cohort_record.NAME}")
-    if path.name.endswith((cohort_record.NAME, split_lock.NAME)) or beside.exists():
-        return beside if beside.exists() else path
+    beside, lock = (
+        path.with_name(f"{path.name}.{cohort_record.NAME}"),
+        path.parent / split_lock.NAME,
+    )
+    places = [beside]
     if path.is_dir():
-        names = (split_lock.NAME, cohort_record.NAME)
-        return next((path / one for one in names if (path / one).exists()), None)
-    lock = path.with_name(split_lock.NAME)
-    is_of_split = path.suffix.lower() == ".csv" and lock.exists() and split_files.says_sides(path)
-    return lock if is_of_split else None
-
-
-def _made_again(session: Session, path: Path, record: Path, done: str) -> Source:
-    from covcat.imaging import cohort_record
-    from covcat.overlap import divide, split_files, split_lock
-
-    is_table = path.suffix.lower() == ".csv"
+        places = [path / split_lock.NAME, path / cohort_record.NAME]
+    elif path.name.endswith((cohort_record.NAME, split_lock.NAME)):
+        places.append(path)
+    elif path.suffix.lower() == ".csv":
+        places.append(lock)
+    record = next((one for one in places if one.exists()), None)
+    if record is None:
+        return None
     if not record.name.endswith(split_lock.NAME):
-        cohort = cohorts.recorded(session, cohort_record.read(record), done)
-        if is_table:
-            split_files.check_table(path, record, cohort)
-        return Source(str(path), cohort)
-    lock = split_lock.read(record)
-    cohort = cohorts.of_same_files(session, lock, done)
-    made = divide.as_locked(cohort, lock)
-    if is_table:
-        split_files.check_table(path, record, cohort, made.side_of)
-    return Source(str(path), cohort, made.side_of, lock)
+        return record, cohort_record.read(record)
+    known = split_lock.read(record)
+    is_of_another = record == lock != path and not path.is_dir()
+    words = shlex.split(known.command) if is_of_another else [path.name]
+    return (record, known) if any(word.endswith(path.name) for word in words) else None
+
+
+def _made_again(
+    session: Session, path: Path, record: Path, known: "Recorded | SplitLock", done: str
+) -> Source:
+    from covcat.overlap import divide, split_files
+    from covcat.overlap.split_lock import SplitLock
+
+    if isinstance(known, SplitLock):
+        cohort = cohorts.of_same_files(session, known, done)
+        source = Source(str(path), cohort, divide.as_locked(cohort, known).side_of, known)
+    else:
+        source = Source(str(path), cohorts.recorded(session, known, done))
+    if path.suffix.lower() == ".csv":
+        split_files.check_table(path, record, source.cohort, source.side_of)
+    return source
 
 
 def _named(

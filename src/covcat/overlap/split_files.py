@@ -4,7 +4,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from covcat.beside import build_beside
@@ -71,12 +71,6 @@ def to_folder(
     cohort_files.to_folder(made.cohort, target, form, progress, layout)
 
 
-def says_sides(table: Path) -> bool:
-    """Tell if a table has a column `split`."""
-    with _opened_table(table) as rows:
-        return "split" in (rows.fieldnames or ())
-
-
 def check_table(
     table: Path, record: Path, cohort: Cohort, side_of: Callable[[Record], str] | None = None
 ) -> None:
@@ -85,8 +79,13 @@ def check_table(
     Raises:
         IntegrityError: it was edited, or another one was written beside it since.
     """
-    with _opened_table(table) as lines:
-        rows = [*lines]
+    with disk_errors(f"read `{table}`"), opened(table) as raw:
+        try:
+            rows = [*csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8", newline=""))]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UsageError(f"`{table}` cannot be read: {error}", hint=_HINT) from error
+    if side_of and (not rows or "split" not in rows[0]):
+        raise UsageError(f"`{table}` has no column `split`", hint=_HINT)
     names = [one for one in ("release", "image_id") if rows and one in rows[0]]
     said = Counter(tuple(row[one] for one in (*names, *["split"] * bool(side_of))) for row in rows)
     columns = tuple(dict.fromkeys((*COUNTED, "subject", *names)))
@@ -101,15 +100,6 @@ def check_table(
             f"`{table}` is not what `{record}` says: {plural(wrong, 'row')} of the two differ",
             hint="make it again as before; or copy it elsewhere, where it speaks for itself",
         )
-
-
-@contextmanager
-def _opened_table(table: Path) -> "Iterator[csv.DictReader[str]]":
-    with disk_errors(f"read `{table}`"), opened(table) as raw:
-        try:
-            yield csv.DictReader(io.TextIOWrapper(raw, encoding="utf-8", newline=""))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise UsageError(f"`{table}` cannot be read: {error}", hint=_HINT) from error
 
 
 def with_split(columns: tuple[str, ...]) -> tuple[str, ...]:
