@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from makers.archives import zip_of
 from makers.laid import lay
+from makers.releases import Shelf
 from makers.runs import Ran
 from makers.tables import coco, darwin
 
@@ -144,6 +145,32 @@ def test_monai_gets_a_mask_of_polygons_and_none_of_boxes(covcat: Run, sets: None
     assert (ring[3, 3], ring[1, 1], ring[0, 0]) == (0, 2, 2)
     assert np.count_nonzero(first == 2) == 12 - 1
     assert large.shape == (12, 16)
+
+
+def test_a_mask_that_is_made_never_writes_through_a_link_to_one_that_was_fetched(
+    covcat: Run, shelf: Shelf
+) -> None:
+    entry = """\
+releases:
+  - id: "1"
+    source: made up
+    files: [{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}]
+tables:
+  - {reader: darwin, path: "*.json", source: made up, columns: {finding: tags},
+     image: "{filename}", mask: "{mask}"}
+pictures: {include: ["?.png"]}
+"""
+    shelf.add("set", entry)
+    square = polygon("Lung", LEFT)
+    of_a = darwin(["mask/b.png.png"], 0, original_filename="a.png", width=8, height=6)
+    files = {"a.png": film(), "b.png": film(), "b.png.png": film(9), "1.json": of_a}
+    files |= {"2.json": annotation("b.png", square)}
+    folder = lay(load.load((shelf.folder,)).find("set@1"), files)
+    ran = covcat("export", "new", "set", "--for", "monai")
+    assert ran.code == 0, ran.err
+    assert {name: (folder / "files" / name).read_bytes() for name in files} == files
+    masks = json.loads(Path("new/segmentation.json").read_text())["training"]
+    assert len({one["label"] for one in masks}) == 2
 
 
 def test_a_csv_has_what_is_drawn_and_where_it_is(covcat: Run, sets: None) -> None:

@@ -149,6 +149,21 @@ def test_boxes_of_coco_are_read_and_what_is_none_or_of_no_image_is_named(tmp_pat
     assert (lost.key, lost.unread) == ("77", ("of no image",))
 
 
+def test_an_image_that_coco_lists_twice_has_what_its_first_one_has(tmp_path: Path) -> None:
+    tree = json.loads(coco({"a.png": [[0, 0, 4, 2]], "b.png": [[0, 0, 4, 2]]}))
+    tree["images"][1]["file_name"] = "a.png"
+    first, second = drawn(tmp_path, json.dumps(tree).encode(), "coco")
+    assert (first.in_words, second.in_words) == ("Right Lung 1", None)
+    assert second.unread == ("Right Lung of a.png again",)
+
+
+def test_a_name_that_every_image_would_repeat_is_not_of_any_length(tmp_path: Path) -> None:
+    tree = json.loads(coco({"a.png": [[0, 0, 4, 2]]}))
+    tree["categories"][0]["name"] = "x" * 1001
+    with pytest.raises(IntegrityError, match=r"category in `a\.json` has more than 1,000 letters"):
+        drawn(tmp_path, json.dumps(tree).encode(), "coco")
+
+
 @pytest.mark.parametrize(
     "tree", [{}, {"images": []}, {"images": {}, "annotations": [], "categories": []}]
 )

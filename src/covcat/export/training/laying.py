@@ -198,10 +198,11 @@ class Laying:
         self.progress.advance(self.task, int(record["bytes"] or 0))
 
     def write(self, place: str, data: bytes) -> None:
-        """Write a new file."""
+        """Write a new file; where a link to a file of the data folder is, that is not touched."""
         path = self.folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with path.open("xb") as file:
+            file.write(data)
 
     def write_json(self, place: str, tree: object) -> None:
         """Write a JSON document."""

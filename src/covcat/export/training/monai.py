@@ -56,7 +56,7 @@ def _lay_mask(laying: Laying, one: Picture, values: dict[str, int]) -> str | Non
     data = draw_mask(numbered, one.size) if numbered else None
     if data is None:
         return None
-    place = f"{one.side}_masks/{one.name}.png"
+    place = f"{one.side}_outlines/{one.name}.png"
     laying.write(place, data)
     return place
 

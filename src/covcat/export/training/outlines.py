@@ -21,6 +21,7 @@ from covcat.imaging.query import Question
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.store.manifest import load
 
+_MOST_PIXELS = 1 << 28  # of a picture that a mask is made for; a film has a tenth of that
 _DRAWN = ("darwin", "coco")  # readers of tables that have outlines
 _WITH = Question(where="outlines_path NOT NULL")
 
@@ -115,7 +116,9 @@ def _add(made: Drawn, wanted: _Wanted, outlined: Outlined) -> None:
     drawn: list[tuple[str, Outline]] = []
     for one in outlined.drawn:
         on_it = one.stretched(across, down)
-        if not (width and height) or on_it.touches(width, height):
+        if width * height > _MOST_PIXELS:
+            made.unread.append(f"{one.name} on {picture.name}, {width:,} x {height:,} pixels")
+        elif not (width and height) or on_it.touches(width, height):
             drawn.append((wanted.home, on_it))
         else:
             made.unread.append(f"{one.name} beside {picture.name}")

@@ -6,6 +6,7 @@ Run lengths, a mask in numbers, are not read.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from covcat.imaging.readers import limits
 from covcat.imaging.readers.base import writable
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 
+_LONGEST = 1000  # letters of a name
 _LISTS = ("images", "annotations", "categories")
 
 
@@ -28,13 +30,21 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     if not isinstance(tree, dict) or not all(isinstance(tree.get(one), list) for one in _LISTS):
         expected = ", ".join(f"`{one}`" for one in _LISTS)
         raise IntegrityError(f"`{path}` is no COCO annotation: expected the lists {expected}")
-    names = {_key(one, "id"): str(one["name"]) for one in tree["categories"] if _has(one, "name")}
+    names = {_key(one, "id"): _key(one, "name") or "?" for one in tree["categories"]}
+    if any(len(name) > _LONGEST for name in names.values()):  # every image may have it
+        raise too_much(f"the name of a category in `{path}`", _LONGEST, "letters")
     drawn = dict[str, list[Any]]()
     for one in tree["annotations"]:
         drawn.setdefault(_key(one, "image_id"), []).append(one)
+    seen = set[str]()
     for image in tree["images"]:
-        key = _key(image, "id")
-        yield _row(path, key, image if isinstance(image, dict) else {}, drawn.pop(key, []), names)
+        key, name = _key(image, "id"), _key(image, "file_name")
+        row = _row(path, key, image if isinstance(image, dict) else {}, drawn.pop(key, []), names)
+        if name in seen and row.outlined:  # a picture has what its first image has
+            again = [f"{one.name} of {name} again" for one in row.outlined.drawn]
+            row = replace(row, outlined=Outlined(key, (), (*row.outlined.unread, *again)))
+        seen.add(name)
+        yield row
     for key, annotations in drawn.items():
         yield Row(
             {"id": key}, path, outlined=Outlined(key, (), ("of no image",) * len(annotations))
@@ -73,10 +83,6 @@ def _outline(name: str, annotation: Any) -> Outline | None:
     if drawn:  # run lengths are a dictionary
         return make_polygon(name, drawn) if isinstance(drawn, list) else None
     return make_box(name, annotation.get("bbox"))
-
-
-def _has(one: object, key: str) -> bool:
-    return isinstance(one, dict) and one.get(key) is not None
 
 
 def _key(one: object, name: str) -> str:
