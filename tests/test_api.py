@@ -64,7 +64,7 @@ def test_fetch_tells_progress_to_whoever_listens() -> None:
 
 def test_the_catalog_lists_the_resources_in_order() -> None:
     ids = [one.id for one in covcat.load_catalog().resources if not one.is_sample]
-    assert (len(ids), ids[0], ids[-1]) == (29, "cohen", "covid-ct-md")
+    assert (len(ids), ids[0], ids[-1]) == (34, "cohen", "covid-ct-md")
 
 
 def test_what_is_exported_is_documented() -> None:

@@ -171,9 +171,9 @@ def test_ones_own_catalog_is_completed_and_a_broken_one_is_no_traceback(
 ) -> None:
     shelf.add_web("mine", "data.zip", unpack="zip")
     monkeypatch.setenv("COVCAT_CATALOG", str(shelf.folder))
-    assert tab("covcat fetch mi") == ["mine"]
+    assert tab("covcat fetch min") == ["mine"]
     (shelf.folder / "bad.yaml").write_text("id: [")
-    assert tab("covcat fetch mi") == []
+    assert tab("covcat fetch min") == []
     assert tab("covcat fetch cohe") == ["cohen"]
 
 
@@ -218,6 +218,7 @@ def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
             [
                 *("cohen", "cord-19", "covid-net", "covid-ct", "coronacases", "covid-blues"),
                 *("covid-cxnet", "covidnet-ct", "covid-ctset", "covid-ct-md"),
+                *("covid-cxnet", "covidnet-ct", "covid-19-ar", "covid-19-ny-sbu"),
             ],
         ),
         ("covcat list --modality ", ["ct", "xray", "mri", "ultrasound"]),

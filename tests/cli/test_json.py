@@ -41,7 +41,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "export": ["export new-folder sample --for csv"],
     "extract": [f"extract {ARCHIVE} new", f"extract {ARCHIVE} --list"],
     "fetch": ["fetch sample", "fetch sample cohen --dry-run", "fetch cohen --offline"],
-    "files": ["files figure1", "files medseg"],
+    "files": ["files figure1", "files medseg", "files midrc-ricord-1b"],
     "images": ["images sample", "images sample --output new.csv", "images sample --paths"],
     "import": [f"import sample {ARCHIVE}"],
     "license": ["license", "license cohen --accept", "license cohen v7"],

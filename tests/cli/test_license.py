@@ -37,7 +37,7 @@ def test_the_table_has_every_resource_and_what_was_accepted(covcat) -> None:
     assert covcat("license", "v7", "--accept").code == 0
     rows = [line.split("\t") for line in covcat("license").out.splitlines()]
     assert rows[0] == ["id", "licence", "commercial", "derivatives", "redistribution", "accepted"]
-    assert len(rows) == 30  # with the head
+    assert len(rows) == 35  # with the head
     assert [row[0] for row in rows[1:] if row[5]] == ["v7"]
 
 

@@ -65,7 +65,7 @@ def test_events_may_be_a_setting_and_are_for_commands_that_have_progress(
         (tmp_path / ".git").mkdir()
         (tmp_path / "covcat.toml").write_text('progress = "json"')
     assert [one["event"] for one in events_of(covcat("fetch", "nosuch").err)] == ["error"]
-    assert "29 resources" in covcat("list").err
+    assert "34 resources" in covcat("list").err
     assert not covcat("list").err.startswith("{")
     assert covcat("fetch", "nosuch", "--progress", "plain").err.startswith("error: ")
 

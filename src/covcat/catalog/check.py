@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from covcat.catalog import listing, vocabulary, yaml
+from covcat.catalog import listing, series, vocabulary, yaml
 from covcat.catalog.columns import LABELS, NAMES
-from covcat.catalog.entries import Contents, LabelTable, PublishedCounts, Resource
-from covcat.catalog.files import GitHubFile, WebFile
+from covcat.catalog.entries import Contents, LabelTable, PublishedCounts, Release, Resource
+from covcat.catalog.files import AnyFile, BucketFile, GitHubFile, WebFile
 from covcat.catalog.yaml import KeyPath, Lines
 from covcat.errors import CovcatError, IntegrityError
 from covcat.text import plural
@@ -95,20 +95,30 @@ def _release_mistakes(resource: Resource) -> Iterator[Mistake]:
             yield (*place, "id"), f"the release `{release.id}` is there twice"
         if not release.files:
             yield place, "a release needs at least one file"
-        if (release.listing is None) != (release.contents is None):
-            yield (*place, "listing"), "`listing` and `contents` go together"
+        if bool(release.listing) + bool(release.series) != bool(release.contents):
+            yield (*place, "listing"), "`contents` goes with `listing` or `series`"
+        is_of_series = [file.is_of_series for file in release.files]
+        if is_of_series != [True] if release.series else any(is_of_series):
+            meant = "`series` is for one file alone, which names neither `key` nor `prefix`"
+            yield (*place, "series"), meant
         if release.holds and (release.holds.covid_images or 0) > (release.holds.images or 10**15):
             yield (*place, "holds"), "more images with COVID-19 than images"
         if release.about_bytes is not None and release.download_bytes is not None:
             yield (*place, "about_bytes"), f"exactly {release.download_bytes:,} are known"
         for index, file in enumerate(release.files):
             where = (*place, "files", index)
-            if file.unpack == "any" and not file.is_set:
-                yield (*where, "unpack"), "`any` is for sets: name the format"
-            if isinstance(file, GitHubFile) and (mistake := _github_mistake(file)):
-                yield where, mistake
-            if isinstance(file, WebFile):
-                yield from ((where + key, mistake) for key, mistake in _web_mistakes(file))
+            yield from ((where + key, mistake) for key, mistake in _file_mistakes(file))
+
+
+def _file_mistakes(file: AnyFile) -> Iterator[tuple[tuple[str, ...], str]]:
+    if file.unpack == "any" and not file.is_set:
+        yield ("unpack",), "`any` is for sets: name the format"
+    if isinstance(file, GitHubFile) and (mistake := _github_mistake(file)):
+        yield (), mistake
+    if isinstance(file, BucketFile) and file.key and file.prefix:
+        yield ("prefix",), "expected either `key` or `prefix`"
+    if isinstance(file, WebFile):
+        yield from _web_mistakes(file)
 
 
 def _web_mistakes(file: WebFile) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -327,21 +337,29 @@ def load_file(path: Path) -> Resource:
 
 
 def check_file(path: Path) -> list[str]:
-    """Return the mistakes of one catalog file and of its listings, a line each."""
+    """Return the mistakes of one catalog file, of its listings and series, a line each."""
     try:
         resource = load_file(path)
     except IntegrityError as error:
         return [error.message.removesuffix(f" (and {len(error.details)} more)"), *error.details]
     found = []
-    for name, expected in ((one.listing, one.contents) for one in resource.releases):
+    for one in resource.releases:
+        name, expected = one.listing or one.series, one.contents
         try:
-            totals = listing.totals(listing.read(path.parent / name)) if name else None
-            if totals and expected and totals != expected:
+            if name is None or expected is None:
+                continue
+            if (totals := _totals(path.parent / name, one)) != expected:
                 counts = f"expected {_counted(expected)} as `contents`, got {_counted(totals)}"
                 found.append(f"{path}: {name}: {counts}")
         except CovcatError as error:
             found.append(f"{path}: {name}: {error.message}")
     return found
+
+
+def _totals(path: Path, release: Release) -> Contents:
+    if release.listing:
+        return listing.totals(listing.read(path))
+    return series.totals(series.read(path).values())
 
 
 def _counted(contents: Contents) -> str:

@@ -194,7 +194,7 @@ class Browse(Noun):
 
 
 class Contents(Noun):
-    """Totals of a listing, so that `list` need not read it."""
+    """Totals of a listing or of series, so that `list` need not read them."""
 
     files: Number
     bytes: Number  # of those whose size is known
@@ -249,6 +249,7 @@ class Release(Noun):
     date: Date | None = None
     note: Text | None = None
     listing: ListingPath | None = None
+    series: ListingPath | None = None  # of a bucket: which are of this release
     contents: Contents | None = None
     holds: Holds | None = None
     about_bytes: Number | None = None  # of all files, rounded by the source

@@ -53,6 +53,11 @@ class File(Noun):
         return False
 
     @property
+    def is_of_series(self) -> bool:
+        """True if it stands for the objects of the series that its release names."""
+        return False
+
+    @property
     def identity(self) -> dict[str, str]:
         """Return what tells it from every other file of its host, by stated names."""
         known = ((key, getattr(self, key)) for key in self.IDENTITY)
@@ -162,16 +167,60 @@ class KaggleFile(File):
     file: Text | None = None
 
 
+Bucket = Annotated[str, Matches(r"[a-z0-9][a-z0-9._-]+", "a bucket name")]
+Region = Annotated[str, Matches(r"[a-z0-9-]+", "a region")]
+
+
 class S3File(File):
-    """One object of a public bucket."""
+    """One object of a public bucket; all below a `prefix`; or those of the release's series."""
 
-    IDENTITY = ("bucket", "region", "key")
+    IDENTITY = ("bucket", "region", "key", "prefix")
     host: Literal["s3"]
-    bucket: Annotated[str, Matches(r"[a-z0-9][a-z0-9.-]+", "a bucket name")]
-    region: Annotated[str, Matches(r"[a-z0-9-]+", "a region")]
-    key: Text
+    bucket: Bucket
+    region: Region
+    key: Text | None = None
+    prefix: Folder | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """True unless one object is named."""
+        return self.key is None
+
+    @property
+    def is_of_series(self) -> bool:
+        """True where neither an object nor a prefix is named."""
+        return self.key is None and self.prefix is None
 
 
+class Twin(Noun):
+    """A bucket at Amazon that has the same keys."""
+
+    bucket: Bucket
+    region: Region
+
+
+class GcsFile(File):
+    """The same as of `s3` in Google's store, which says an md5 of each object."""
+
+    IDENTITY = ("bucket", "key", "prefix")
+    host: Literal["gcs"]
+    bucket: Bucket
+    key: Text | None = None
+    prefix: Folder | None = None
+    twin: Twin | None = None  # asked where Google does not answer
+
+    @property
+    def is_set(self) -> bool:
+        """True unless one object is named."""
+        return self.key is None
+
+    @property
+    def is_of_series(self) -> bool:
+        """True where neither an object nor a prefix is named."""
+        return self.key is None and self.prefix is None
+
+
+BucketFile = S3File | GcsFile
 AnyFile = Annotated[
     GitHubFile
     | WebFile
@@ -181,6 +230,7 @@ AnyFile = Annotated[
     | FigshareFile
     | MendeleyFile
     | KaggleFile
-    | S3File,
+    | S3File
+    | GcsFile,
     ByHost(),
 ]

@@ -9,6 +9,7 @@ from covcat.catalog.citations import fields_of
 from covcat.catalog.entries import MODALITIES, Resource
 from covcat.catalog.load import Catalog
 from covcat.errors import UsageError
+from covcat.text import format_size
 
 MODALITY_WORDS = {
     "ct": ("ct", "cat", "tomography"),
@@ -16,6 +17,8 @@ MODALITY_WORDS = {
     "mri": ("mri", "mr", "mrt"),
     "ultrasound": ("ultrasound", "us", "pocus", "lus", "sonography"),
 }
+
+_MOST = 100_000_000_000  # bytes of a set that nobody named
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,34 @@ def select(catalog: Catalog, wanted: Filter) -> list[Resource]:
 def left_out(catalog: Catalog, wanted: Filter) -> dict[str, str]:
     """Return, by id, why a fetch leaves out what passes: it brings what was found, and is offered.
 
-    That is the rule of `--fetchable`; the survey's word is enough to be listed only.
+    That is the rule of `--fetchable`; the survey's word is enough to be listed only. What is large
+    is fetched by its name alone.
     """
-    coming = {one.id for one in select(catalog, replace(wanted, fetchable=True))}
+    passing, coming = _passing(catalog, wanted), to_fetch(catalog, wanted)
     asked = [*sorted(wanted.modalities), *sorted(wanted.has)]
     why = {}
     for one in select(catalog, wanted):
-        if one.id not in coming:
+        if one in passing and one not in coming:
+            why[one.id] = f"of {format_size(_bytes(one))}, by name only"
+        elif one not in coming:
             lacking = [flag.replace("_", "-") for flag in asked if getattr(one.found, flag) != "Y"]
             not_found = f"no {' or '.join(lacking)} was found in it"
             why[one.id] = not_found if is_fetchable(one) else "for browsing only"
     return why
+
+
+def to_fetch(catalog: Catalog, wanted: Filter) -> list[Resource]:
+    """Return what a fetch brings for a filter."""
+    return [one for one in _passing(catalog, wanted) if _bytes(one) <= _MOST]
+
+
+def _passing(catalog: Catalog, wanted: Filter) -> list[Resource]:
+    return select(catalog, replace(wanted, fetchable=True))
+
+
+def _bytes(resource: Resource) -> int:
+    release = resource.default_release
+    return release.contents.bytes if release and release.contents else 0
 
 
 def unclear_for(catalog: Catalog, wanted: Filter) -> list[Resource]:

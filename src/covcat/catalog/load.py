@@ -11,10 +11,11 @@ from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from covcat.catalog import yaml
+from covcat.catalog import series, yaml
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.listing import Listing, read
 from covcat.catalog.marks import Noun
+from covcat.catalog.series import SeriesTable
 from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import IntegrityError, NotFoundError
 
@@ -76,6 +77,12 @@ class Catalog:
         if release.listing is None:
             return None
         return read(self.folders[resource.id] / release.listing)
+
+    def series(self, resource: Resource, release: Release) -> SeriesTable | None:
+        """Read the series of a release, or return None where it has none."""
+        if release.series is None:
+            return None
+        return series.read(self.folders[resource.id] / release.series)
 
 
 def _meant(wanted: str, names: Mapping[str, Resource]) -> str:

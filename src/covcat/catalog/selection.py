@@ -1,20 +1,24 @@
 """Which files of a release are wanted: globs and samples of paths. Pure.
 
 A sample is the first so many paths in the order of their sha256: everybody gets the same one, it
-is not the first patients only, and a larger sample holds the smaller one.
+is not the first patients only, and a larger sample holds the smaller one. Some may come last.
 """
 
 import hashlib
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 
-def sample(paths: Iterable[str], count: int) -> set[str]:
-    """Return the first `count` paths in the order of their sha256."""
-    return set(sorted(paths, key=lambda path: hashlib.sha256(path.encode()).digest())[:count])
+def sample(paths: Iterable[str], count: int, last: Collection[str] = ()) -> set[str]:
+    """Return the first `count` paths in the order of their sha256; those in `last` follow."""
+
+    def place(path: str) -> tuple[bool, bytes]:
+        return path in last, hashlib.sha256(path.encode()).digest()
+
+    return set(sorted(paths, key=place)[:count])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,13 @@ def matches(path: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(path, glob) for glob in globs)
 
 
-def wanted(selections: Sequence[Selection], paths: Iterable[str]) -> Wants:
+def wanted(
+    selections: Sequence[Selection], paths: Iterable[str], last: Collection[str] = ()
+) -> Wants:
     """Return the test for what any of `selections` asks for; none asks for everything.
 
-    `paths` are all that a sample is taken from; without a sample they are not looked at.
+    `paths` are all that a sample is taken from, those in `last` after the others; without a sample
+    they are not looked at.
     """
     if not selections:
         return everything
@@ -84,7 +91,7 @@ def wanted(selections: Sequence[Selection], paths: Iterable[str]) -> Wants:
         path
         for one in selections
         if one.sample is not None
-        for path in sample((path for path in known if passes(path, one)), one.sample)
+        for path in sample((path for path in known if passes(path, one)), one.sample, last)
     }
     plain = [one for one in selections if one.sample is None]
     return lambda path: path in sampled or any(passes(path, one) for one in plain)

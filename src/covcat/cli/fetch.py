@@ -1,13 +1,13 @@
 """fetch: say what will happen, do it, and print where the data is."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from covcat.catalog import load as catalogs
-from covcat.catalog.filter import Filter, left_out, select
+from covcat.catalog.filter import Filter, left_out, to_fetch
 from covcat.catalog.in_words import least, sized, transferred
 from covcat.catalog.selection import Selection
 from covcat.cli import complete
@@ -99,7 +99,8 @@ def fetch(
     """Download, verify and unpack; print the folder.
 
     What is here and complete is not asked for again. Nothing partial ever has a final name. Filters
-    mean what was found, not what the survey says, and leave out what is for browsing only.
+    mean what was found, not what the survey says; what is for browsing only, or over 100 GB, they
+    leave out.
 
     Example: DIR=$(covcat fetch figure1 -q)
     """
@@ -171,7 +172,7 @@ def _targets(
         )
     if names:
         return [session.catalog.find(name) for name in names]
-    chosen = select(session.catalog, replace(wanted, fetchable=True))
+    chosen = to_fetch(session.catalog, wanted)
     why = left_out(session.catalog, wanted)
     if why:
         reasons = {reason: [id for id in why if why[id] == reason] for reason in why.values()}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from covcat.catalog.files import AnyFile, File
+from covcat.catalog.files import AnyFile, File, Twin
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, OutputFormat, ids
 from covcat.cli.session import Session, chosen_output
@@ -18,7 +18,7 @@ def files(
 ) -> None:
     """List the files of a release.
 
-    By its pinned listing, else what its host serves.
+    By its pinned listing, else what its host serves; of a collection its series.
 
     Example: covcat files figure1 --format csv
     """
@@ -31,6 +31,7 @@ def files(
             hint=f"covcat show {resource.id}",
         )
     listing = session.catalog.listing(resource, release)
+    series = session.catalog.series(resource, release)
     rows: list[dict[str, Cell]]
     columns: tuple[str, ...]
     for_people: tuple[str, ...]
@@ -39,6 +40,11 @@ def files(
         columns = ("path", "bytes", "sha256", "blob", "mode")
         for_people = ("bytes", "path")
         what = "pinned by the listing"
+    elif series is not None:
+        columns = ("path", "bytes", "objects", "uuid")
+        rows = [{name: getattr(one, name) for name in columns} for one in series.values()]
+        for_people = ("bytes", "objects", "path")
+        what = "folders of objects that their host lists"
     else:
         rows = [_as_served(file) for file in release.files]
         columns = ("path", "bytes", "sha256", "md5", "host", "where")
@@ -49,7 +55,8 @@ def files(
         columns = for_people
         rows = [{**row, "bytes": "?" if row["bytes"] is None else row["bytes"]} for row in rows]
     session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
-    session.say(f"{resource.id}@{release.id}: {plural(len(rows), 'file')}, {what}")
+    count = f"{len(rows):,} series" if series is not None else plural(len(rows), "file")
+    session.say(f"{resource.id}@{release.id}: {count}, {what}")
 
 
 def _as_served(file: AnyFile) -> dict[str, Cell]:
@@ -62,5 +69,9 @@ def _as_served(file: AnyFile) -> dict[str, Cell]:
         "sha256": file.sha256,
         "md5": file.md5,
         "host": str(file.host),
-        "where": ", ".join(f"{name} {value}" for name, value in own.items() if value),
+        "where": ", ".join(f"{name} {_told(value)}" for name, value in own.items() if value),
     }
+
+
+def _told(value: object) -> object:
+    return value.bucket if isinstance(value, Twin) else value

@@ -56,7 +56,7 @@ def check_links(
     targets = _targets(session, names)
     network = net.network(session, timeout=timeout, allow_private=allow_private, pause=pause)
     with drawn(session, "plain") as progress:
-        rows = [asdict(link) for link in links.check(targets, network, progress)]
+        rows = [asdict(link) for link in links.check(targets, session.catalog, network, progress)]
     for_people = [
         {**row, "id": "@".join(filter(None, (row["resource"], row["release"])))} for row in rows
     ]

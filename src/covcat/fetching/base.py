@@ -10,6 +10,7 @@ from covcat.catalog.files import AnyFile, GitHubFile, WebFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
+from covcat.catalog.series import SeriesTable
 from covcat.digests import Digests
 from covcat.download.remote import Network, RemoteFile
 from covcat.fetching.plan import Options
@@ -44,6 +45,7 @@ class Build:
     options: Options
     waiting: Waiting  # its finished files, until the others are here
     listing: Listing | None = None  # of all its files, where they are pinned
+    series: SeriesTable | None = None  # that it consists of, where a bucket has them
     before: Manifest | None = None  # the record of what is here of it
     selections: tuple[Selection, ...] = ()  # the parts that it will have; none is everything
     about: int | None = None  # bytes to transfer, for who waits

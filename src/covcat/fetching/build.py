@@ -80,8 +80,9 @@ def build(
         archives = options.wants_archives or any(one.archive for one in before.downloads)
         options = replace(options, extract=extract, keep_archives=archives)
     listing = run.catalog.listing(resource, release)
+    series = run.catalog.series(resource, release)
     waits = sum(dict(store.waiting()).get(f"{resource.id}@{release.id}", []))
-    coming = expected.of(release, options, listing, before)
+    coming = expected.of(release, options, listing, before, series)
     check_room(coming.peak_bytes - waits, store)
     nested = [glob.lower() for file in release.files for glob in file.nested]
     is_rar = any(file.unpack == "rar" for file in release.files)
@@ -94,6 +95,7 @@ def build(
         options=options,
         waiting=Waiting(store.partial(resource.id, release.id)),
         listing=listing,
+        series=series,
         before=before,
         selections=join_selections(options, listing, before),
         about=None if options.asked else coming.guide_bytes,  # an archive comes whole

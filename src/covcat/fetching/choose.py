@@ -8,7 +8,7 @@ from shlex import quote
 
 from covcat import hosts
 from covcat.catalog import selection
-from covcat.catalog.files import GitHubFile
+from covcat.catalog.files import BucketFile, GitHubFile
 from covcat.catalog.selection import Selection
 from covcat.download.api import Api
 from covcat.download.attempt import Transfers
@@ -19,8 +19,10 @@ from covcat.download.remote import RemoteFile
 from covcat.errors import CovcatError, IntegrityError, NotFoundError
 from covcat.fetching import locked, plan
 from covcat.fetching.base import Build
+from covcat.fetching.plan import Chosen
 from covcat.hosts import github
 from covcat.hosts.base import HostContext
+from covcat.hosts.objects import CONNECTIONS, SERIES, open_series
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,26 @@ class Hosts:
     def __init__(self, build: Build, web: Web) -> None:
         network, progress = build.run.network, build.run.progress
         self.build = build
+        has_objects = any(isinstance(one, BucketFile) for one in build.release.files)
+        self.jobs = network.jobs or (CONNECTIONS if has_objects else PER_HOST)
         self.transfers = Transfers(
             web,
             network,
             RateLimit(network.limit_rate),
-            ConnectionLimit(network.jobs or PER_HOST),
+            ConnectionLimit(self.jobs),
             Parts(build.run.store.parts),
             progress,
         )
         # of several files, nobody knows which one a row of the listing belongs to
         listing = build.listing if len(build.release.files) == 1 else None
-        self.context = HostContext(Api(web, network, progress), listing, _is_by_file(build))
+        self.context = HostContext(
+            Api(web, network, progress),
+            listing,
+            _is_by_file(build),
+            build.series,
+            self.jobs,
+            needs_digests=build.options.require == "host",
+        )
 
     @cached_property
     def choice(self) -> Choice:
@@ -61,6 +72,10 @@ class Hosts:
             or not selection.matches(one.path.removeprefix(one.file.into or ""), one.file.exclude)
         ]
         chosen = plan.chosen(served, build.selections, build.listing)
+        is_there = _is_there(build, served)
+        if build.series is not None and is_there:
+            chosen = self._look_into(chosen, lost)
+            served = [one for one, _ in chosen]
         if build.before is not None and build.listing is None:
             # what came earlier, too, though a sample of what the host has today leaves it out
             came = {(one.entry, one.folder, one.name) for one in build.before.downloads}
@@ -70,7 +85,7 @@ class Hosts:
         lock = build.options.locked
         if lock is not None and not lock.is_whole:
             chosen = locked.choose(build, served, chosen, lock)
-        if not chosen or not _is_there(build, served):
+        if not chosen or not is_there:
             raise nothing_is_in(build)
         for one, _ in chosen:  # links and other repositories are never written
             if isinstance(one.file, GitHubFile) and (what := github.odd(one.path, one.mode)):
@@ -82,6 +97,35 @@ class Hosts:
                 f"nobody lists what is in its archives: {many} of them come, to be looked into"
             )
         return Choice(served, dict(chosen), lost)
+
+    def _look_into(self, chosen: list[Chosen], lost: dict[RemoteFile, CovcatError]) -> list[Chosen]:
+        """Put the objects of series in their place; of what is lost the series itself stays."""
+        found = self.open([one for one, _ in chosen], lost)
+        inside: list[Chosen] = []
+        for one, parts in chosen:
+            objects = {each.folder + each.name: each for each in found.get(one, ())}
+            wants = selection.wanted(parts, objects)
+            inside += [(each, ()) for path, each in objects.items() if wants(path)]
+            inside += [(one, ())] if one in lost else []
+        return inside
+
+    def open(
+        self, series: Sequence[RemoteFile], lost: dict[RemoteFile, CovcatError]
+    ) -> dict[RemoteFile, list[RemoteFile]]:
+        """Ask for the objects of series; `lost` takes why one is not there."""
+        self.build.say(f"asking for the objects of {len(series):,} series")
+        found = open_series(series, self.context, lost)
+        hosts.check_paths([one for objects in found.values() for one in objects])
+        return found
+
+    def opened(self, served: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Return the same files with the objects of each series in its place."""
+        lost: dict[RemoteFile, CovcatError] = {}
+        series = [one for one in served if one.unpack == SERIES]
+        found = self.open(series, lost) if series else {}
+        for error in lost.values():
+            raise error
+        return [each for one in served for each in found.get(one, [one])]
 
 
 def _is_there(build: Build, served: list[RemoteFile]) -> bool:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from covcat.catalog import listing as listings
-from covcat.catalog import selection
+from covcat.catalog import selection, series
 from covcat.catalog.entries import Contents, Release
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import Listing
+from covcat.catalog.series import SeriesTable
 from covcat.fetching.plan import Options, chosen, is_by_file, is_state, named, to_come
+from covcat.hosts.objects import list_series
 from covcat.store.manifest import Manifest
 
 Size = tuple[int | None, bool]  # of a download, and if it is an archive that is unpacked
@@ -60,12 +62,18 @@ class Totals:
 
 
 def of(
-    release: Release, options: Options, pinned: Listing | None, before: Manifest | None = None
+    release: Release,
+    options: Options,
+    pinned: Listing | None,
+    before: Manifest | None = None,
+    table: SeriesTable | None = None,
 ) -> Expected:
     """Tell what a fetch of `release` with `options` brings.
 
-    `pinned` is its listing, `before` the record of what is here of it.
+    `pinned` is its listing, `table` its series, `before` is the record of what is here of it.
     """
+    if table is not None:
+        return _of_series(release, options, table, before)
     contents, coming = release.contents, None
     if options.asked:
         wants = selection.wanted(options.asked, pinned or ())
@@ -89,6 +97,26 @@ def of(
         parts = chosen(served, options.asked, pinned)
         sizes = [(one.bytes, one.unpack != "none") for one, _ in parts]
     return _weighed(release, options, contents, sizes, None if served is None else len(sizes))
+
+
+def _of_series(
+    release: Release, options: Options, table: SeriesTable, before: Manifest | None
+) -> Expected:
+    """Add up the series that are asked for, and those of them that are not here."""
+    every = list(zip(list_series(release.files[0], table), table.values(), strict=True))
+    parts = dict(chosen([one for one, _ in every], options.asked, None))
+    came = {one.folder for one in before.downloads} if before else set()
+    asked = [(one, row) for one, row in every if one in parts]
+    coming = series.totals(row for one, row in asked if one.folder not in came)
+    return Expected(
+        contents=series.totals(row for _, row in asked),
+        downloads=coming.files,
+        bytes=coming.bytes,
+        of_unknown_size=0,
+        is_about=any(parts.values()),  # some objects of a series
+        peak_bytes=0 if any(parts.values()) else coming.bytes,
+        kept_bytes=0 if any(parts.values()) else coming.bytes,
+    )
 
 
 def _weighed(

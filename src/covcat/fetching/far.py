@@ -65,7 +65,7 @@ def _portable(build: Build) -> Build:
     run: Any = build.run
     run = Run(catalog=None, store=run.store, network=run.network, progress=_Told())  # type: ignore[arg-type]
     nothing: Any = None
-    return replace(build, run=run, waiting=nothing, found=[], lost=[])
+    return replace(build, run=run, waiting=nothing, series=None, found=[], lost=[])
 
 
 class _Read(Waiting):

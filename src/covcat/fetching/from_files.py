@@ -242,7 +242,7 @@ def _known(build: Build, hosts: Hosts) -> list[RemoteFile] | None:
     if not files:
         return None
     try:
-        return list_files(files, hosts.context)
+        return hosts.opened(list_files(files, hosts.context))
     except NetworkError as error:
         if not build.run.network.offline:
             error.hint = (

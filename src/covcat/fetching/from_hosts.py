@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Download, RemoteFile
@@ -17,8 +17,11 @@ from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder, put
 from covcat.hosts import list_files
 from covcat.hosts.base import HostContext
 from covcat.hosts.github_lfs import MOST, content, pointer
+from covcat.hosts.objects import SERIES
 from covcat.store import compare
 from covcat.text import plural
+
+_TOPS = ("files", "archives")  # of what is in a release folder
 
 
 def pieces(build: Build, hosts: Hosts) -> list[Piece]:
@@ -79,7 +82,14 @@ def _take(
     """
     if not left:
         return
-    served = list_files(build.release.files, context)
+    parents = {f"{one}/" for path in left for one in PurePosixPath(path).parents}
+    served = hosts.opened(
+        [
+            one
+            for one in list_files(build.release.files, context)
+            if one.unpack != SERIES or {f"{top}/{one.folder}" for top in _TOPS} & parents
+        ]
+    )
     archives = [one for one in served if one.unpack != "none"]
     single = [one for one in served if one.unpack == "none" and _places(one) & left.keys()]
     for files in [single, *([one] for one in sorted(archives, key=lambda one: -len(one.folder)))]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from shlex import quote
+from statistics import median
 from typing import Literal
 
 from covcat.catalog import selection
@@ -15,6 +16,7 @@ from covcat.catalog.selection import Selection, Wants, matches, wanted
 from covcat.download.remote import RemoteFile
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.hosts.base import alone
+from covcat.hosts.objects import SERIES
 from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Held, Manifest
 
@@ -200,21 +202,23 @@ def chosen(
     """Return which files have to come, and what of those that are archives is wanted.
 
     `paths` are those of the release's listing. Where there is none, an archive can be chosen by
-    its own name, and a sample is one of archives, if there are several.
+    its own name, and a sample is one of archives, if there are several. So it is with series.
     """
     if not selections:
         return [(one, ()) for one in served]
     is_by_name = paths is None and len(served) > 1
     names = [one.path for one in served]
-    wants = wanted(selections, names if is_by_name else paths or names)
-    archives = {one.path for one in served if one.unpack != "none"}
+    wants = wanted(selections, names if is_by_name else paths or names, _large(served))
+    archives = [one.path for one in served if one.unpack != "none"]
+    every = {glob for each in selections for glob in each.include}
+    named = {glob for glob in every if is_by_name and any(fnmatchcase(n, glob) for n in archives)}
     found: list[Chosen] = []
     for one in served:
         if one.unpack == "none":
             is_in = wants(one.path if is_by_name else one.folder + one.name)
             found += [(one, ())] if is_in else []
         elif is_by_name:
-            found += _chosen_by_name(one, selections, wants, archives)
+            found += _chosen_by_name(one, selections, wants, named)
         elif not one.folder or any(
             not each.include or any(_begins_alike(glob, one.folder) for glob in each.include)
             for each in selections
@@ -224,11 +228,12 @@ def chosen(
 
 
 def _chosen_by_name(
-    one: RemoteFile, selections: Sequence[Selection], wants: Wants, names: Collection[str]
+    one: RemoteFile, selections: Sequence[Selection], wants: Wants, named: Collection[str]
 ) -> list[Chosen]:
     """Choose an archive whole by its name, or because of what its folder may hold.
 
-    A glob that is the name of any archive is none of what lies in them: `*5.rar` opens no other.
+    A glob that is the name of any archive (`named`) is none of what lies in them: `*5.rar` opens no
+    other.
     """
     inside: list[Selection] = []
     for each in selections:
@@ -237,13 +242,20 @@ def _chosen_by_name(
         if not each.include or matches(one.path, each.include):
             inside.append(Selection(exclude=each.exclude))
             continue
-        rest = [glob for glob in each.include if not any(fnmatchcase(n, glob) for n in names)]
+        rest = [glob for glob in each.include if glob not in named]
         if any(_begins_alike(glob, one.folder) for glob in rest):
             inside.append(replace(each, include=tuple(rest)))
     is_sampled = wants(one.path) and any(each.sample is not None for each in selections)
     if is_sampled or any(not each for each in inside):
         return [(one, ())]
     return [(one, tuple(inside))] if inside else []
+
+
+def _large(served: Sequence[RemoteFile]) -> set[str]:
+    """Return the series above the median of their bytes: who tries a few waits for no large one."""
+    sizes = [(one.bytes or 0, one.path) for one in served if one.unpack == SERIES]
+    middle = median(size for size, _ in sizes) if sizes else 0
+    return {path for size, path in sizes if size > middle}
 
 
 def _begins_alike(glob: str, folder: str) -> bool:

@@ -143,6 +143,7 @@ def _repair(
         options=Options(),
         waiting=Waiting(run.store.partial(resource.id, release.id)),
         listing=run.catalog.listing(resource, release),
+        series=run.catalog.series(resource, release),
     )
     try:
         if isinstance(found, Checked):

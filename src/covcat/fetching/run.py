@@ -109,11 +109,12 @@ def expect(step: Step, catalog: Catalog, store: Store) -> Expected | None:
     if step.release is None:
         return None
     listing, record = None, None
+    series = catalog.series(step.resource, step.release)
     if step.options.asked:
         listing = catalog.listing(step.resource, step.release)
         with suppress(CovcatError):  # nothing is here; or it is damaged, which was told already
             record = manifest.load(store.release(step.resource.id, step.release.id))
-    return expected.of(step.release, step.options, listing, record)
+    return expected.of(step.release, step.options, listing, record, series)
 
 
 def total(todo: Plan, catalog: Catalog, store: Store) -> Totals:

@@ -5,10 +5,11 @@ What an earlier run finished, or left as it was served, is not asked for again.
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -32,9 +33,10 @@ from covcat.fetching.base import Build
 from covcat.fetching.build import check_room
 from covcat.fetching.choose import Hosts
 from covcat.files import disk_errors
-from covcat.hosts import base, locate
+from covcat.hosts import base, locate, mirrors
+from covcat.store.manifest import Transfer
 
-JOBS = 4  # files at once, unless --jobs says otherwise
+_MANY = 1000  # files: of more, not each is told
 _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in order
 
 
@@ -55,6 +57,7 @@ class Crew:
     next: int = 0
     came: int = 0
     alive: int = 0
+    coming: Counter[str] = field(default_factory=Counter)  # files that are not here yet, by folder
 
     def work(self) -> None:
         """Bring files until none is left; one that fails does not stop the others."""
@@ -141,8 +144,7 @@ class Crew:
         build, waiting = self.build, self.build.waiting
         got = waiting.found(file, may_lack=build.options.allow_missing)
         if got is not None:
-            self._count()
-            build.say(f"`{got.name}` is here from an earlier run")
+            self._tell(file, got)
             if self.within is not None:
                 self.hosts.transfers.progress.advance(self.within, got.bytes)
             return got
@@ -158,8 +160,7 @@ class Crew:
         ways: list[Callable[[], Location]] = [
             lambda: known.pop() if known else locate(file, self.hosts.context)
         ]
-        mirrors = file.file.mirrors if file.is_alone else ()
-        ways += [partial(Location, url=url, name=location.name) for url in mirrors]
+        ways += [partial(Location, url=url, name=location.name) for url in mirrors(file)]
         got = fetch(wanted, ways, self.hosts.transfers, target)
         self._note(file, got)
         return got
@@ -168,9 +169,7 @@ class Crew:
         """Note that a file has come, for a later run, and for who looks on."""
         self.build.waiting.add(file, got)
         source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
-        which = f"`{got.name}` ({self._count()} of {len(self.files)}), "
-        which = which if len(self.files) > 1 else ""
-        self.build.say(f"got {which}{got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…")
+        self._tell(file, got, f"{got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…")
 
     def work_far(self) -> None:
         """Let a cluster bring all files; one that fails does not stop the others."""
@@ -197,22 +196,39 @@ class Crew:
                 self.alive -= 1
                 self.news.notify_all()
 
-    def _count(self) -> int:
-        """Count a file that has come; return the count."""
+    def _tell(self, file: RemoteFile, got: Download, now: str = "") -> None:
+        """Say that a file is here, and what came `now`; of thousands, when a folder has all."""
+        total = len(self.files)
         with self.news:
             self.came += 1
-            return self.came
+            count = self.came
+            self.coming[file.folder] -= 1
+            has_all = not self.coming[file.folder]
+        if total > _MANY:
+            if has_all:
+                self.build.say(f"{count:,} of {total:,} files are here: all of `{file.folder}`")
+        elif now:
+            which = f"`{got.name}` ({count} of {total}), " if total > 1 else ""
+            self.build.say(f"got {which}{now}")
+        else:
+            self.build.say(f"`{got.name}` is here from an earlier run")
+
+    @cached_property
+    def _earlier(self) -> dict[str, list[Transfer]]:
+        """What came before, by where it was asked for."""
+        found: dict[str, list[Transfer]] = {}
+        for one in self.build.before.downloads if self.build.before else ():
+            found.setdefault(one.url, []).append(one)
+        return found
 
     def _take_again(self, wanted: Target, location: Location, target: Path) -> Download | None:
         """Copy what an earlier fetch of the same address left as it was served, if it still is."""
         build = self.build
-        for transfer in build.before.downloads if build.before else ():
+        for transfer in self._earlier.get(location.url, ()):
             plain = "" if transfer.is_archive else f"files/{wanted.remote.folder}{transfer.name}"
             place = transfer.archive or plain
             path = build.here / place
-            if not place or transfer.url != location.url:
-                continue
-            if path.is_symlink() or not path.is_file():
+            if not place or path.is_symlink() or not path.is_file():
                 continue
             with disk_errors(f"read `{path}`"), path.open("rb") as stream:
                 now = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -249,8 +265,9 @@ def bring_all(
     """
     transfers = hosts.transfers
     crew = Crew(build, files, hosts, lost, has_more, _check_room(build, files))
+    crew.coming.update(one.folder for one in files)
     is_far = engine.is_far() and len(files) > 1
-    crew.alive = 1 if is_far else min(transfers.network.jobs or JOBS, len(files))
+    crew.alive = 1 if is_far else min(hosts.jobs, len(files))
     if len(files) > 1 and not is_far:
         crew.within = transfers.progress.start(build.name, total_bytes(files), about=build.about)
     work = crew.work_far if is_far else crew.work

@@ -4,7 +4,7 @@ To add one: a file kind in `covcat.catalog.files`, a module here, a line in HOST
 tests/servers/hosts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from shlex import quote
@@ -44,6 +44,7 @@ HOSTS: Mapping[str, str] = {
     "kaggle": "covcat.hosts.kaggle",
     "github": "covcat.hosts.github",
     "s3": "covcat.hosts.s3",
+    "gcs": "covcat.hosts.gcs",
     "web": "covcat.hosts.web",
     "bundled": "covcat.hosts.bundled",
 }
@@ -78,14 +79,28 @@ def list_files(
             name = file.name or getattr(file, "file", None) or f"{file.host} {number + 1}"
             found.append(replace(alone(file, name), entry=number))
             lost[found[-1]] = error
+    check_paths(found)
+    return found
+
+
+def check_paths(found: Sequence[RemoteFile]) -> None:
+    """Refuse names that no file may have, and two that are one."""
     for remote in found:
         if reason := unsafe_name(remote.path) or unsafe_name(remote.folder + remote.name):
             raise IntegrityError(f"{remote.file.host} lists the file `{remote.path}`: {reason}")
     if both := collision(remote.path for remote in found):
         raise IntegrityError(f"the hosts list `{both[0]}` and `{both[1]}`, which are one path")
-    return found
 
 
 def locate(remote: RemoteFile, context: "HostContext") -> Location:
     """Say which request gets `remote` now."""
     return host(remote.file.host).locate(remote, context)
+
+
+def mirrors(remote: RemoteFile) -> tuple[str, ...]:
+    """Return further addresses of the same bytes."""
+    module: Any = host(remote.file.host)
+    if hasattr(module, "mirrors"):
+        found: tuple[str, ...] = module.mirrors(remote)
+        return found
+    return remote.file.mirrors if remote.is_alone else ()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from covcat.archives.kinds import SUFFIXES, stem_of
 from covcat.catalog.files import AnyFile
 from covcat.catalog.listing import Listing
+from covcat.catalog.series import SeriesTable
 from covcat.digests import Digest, Hash, VerifiedBy
 from covcat.download.remote import Login, RemoteFile
 from covcat.errors import IntegrityError
@@ -31,6 +32,10 @@ class HostContext:
     api: "Api"
     listing: Listing | None = None  # what the catalog pins of the release
     by_file: bool = False  # every file by itself, in place of an archive of them
+    series: SeriesTable | None = None  # which of a bucket are of the release
+    jobs: int = 1  # questions at once
+    needs_digests: bool = False  # what has none is refused in the end
+    silent: set[str] = field(default_factory=set)  # hosts that did not answer, and have a twin
 
     def ask(self, url: str, headers: Mapping[str, str] = {}, login: Login | None = None) -> Tree:
         """Return what an API answers; the same question is asked once."""

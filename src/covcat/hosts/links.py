@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from covcat import hosts
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.files import AnyFile
+from covcat.catalog.load import Catalog
+from covcat.catalog.series import SeriesTable
 from covcat.download.addresses import without_secrets
 from covcat.download.answers import HEAD, MAGIC, not_the_file
 from covcat.download.api import Api
@@ -29,6 +31,7 @@ from covcat.download.retry import retry
 from covcat.errors import ActionNeededError, CovcatError, GoneError
 from covcat.hosts import base
 from covcat.hosts.base import HostContext
+from covcat.hosts.objects import SERIES, open_one
 from covcat.progress import Progress
 
 _PHRASES = {one.phrase.casefold() for one in HTTPStatus}  # beside a number these say nothing
@@ -200,7 +203,10 @@ class Turns:
 
 
 def check(
-    targets: Iterable[tuple[Resource, tuple[Release, ...]]], network: Network, progress: Progress
+    targets: Iterable[tuple[Resource, tuple[Release, ...]]],
+    catalog: Catalog,
+    network: Network,
+    progress: Progress,
 ) -> Iterator[Link]:
     """Ask for every address of the targets; one that fails does not stop the others.
 
@@ -221,8 +227,9 @@ def check(
                     page = Address(resource=resource.id, kind=kind, url=url)
                     yield decide(page, run.hear(page))
             for release in releases:
+                series = catalog.series(resource, release)
                 for file in release.files:
-                    for address in run.addresses(resource, release, file):
+                    for address in run.addresses(resource, release, file, series):
                         yield decide(address, run.hear(address))
 
 
@@ -245,14 +252,24 @@ class Asking:
         self.context = HostContext(Api(web, network, progress, kept))
         self._known: dict[tuple[str, bool], Heard | CovcatError] = {}
 
-    def addresses(self, resource: Resource, release: Release, file: AnyFile) -> list[Address]:
+    def addresses(
+        self,
+        resource: Resource,
+        release: Release,
+        file: AnyFile,
+        series: SeriesTable | None = None,
+    ) -> list[Address]:
         """Return where a file is (of a set the first) and its mirrors; some hosts are asked."""
         address = partial(Address, resource=resource.id, release=release.id)
         found: list[Address] = []
         size = file.bytes
         try:
-            listed = hosts.list_files((file,), self.context)
+            context = replace(self.context, series=series)
+            listed = hosts.list_files((file,), context)
             remote = min(listed, key=lambda one: one.path)
+            if remote.unpack == SERIES:
+                listed = open_one(remote, context)
+                remote = listed[0]
             note = "" if remote.is_alone else f"the first of {len(listed):,} that its host lists"
             size = remote.bytes if remote.is_alone else size
             location = hosts.locate(remote, self.context)

@@ -81,6 +81,8 @@ class Upstream:
 
     def _ask(self, resource: Resource, release: Release, file: AnyFile) -> Newest:
         module: Any = hosts.host(file.host)
+        if file.is_of_series:  # their ids are of one version: a newer list is a newer release
+            return Newest(kind="version", version="", at="", is_held=True)
         if hasattr(module, "newest"):
             found: Newest = module.newest(file, self._run.context)
             return found

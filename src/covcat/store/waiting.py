@@ -24,7 +24,9 @@ _JOURNAL = "journal.jsonl"
 _MOST_BYTES = 1 << 30  # of it: a million files
 _FIELDS = {one.name for one in fields(Download)}
 _IDENTITY = "covcat.file/1"  # what names and values `_identity` states
-_ADDED_SINCE = re.compile(", (?:links|private|token|user|password)=None")  # keys of files, unset
+_ADDED_SINCE = re.compile(
+    ", (?:links|prefix|private|token|user|password)=None"
+)  # keys of files, unset
 _LACKS = "lacks"  # of a line: only a release that may lack files is made of it
 Line = dict[str, Any]
 

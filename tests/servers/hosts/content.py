@@ -85,11 +85,12 @@ def nifti(path: str) -> bytes:
     return gzip.compress(bytes(header) + noise(path, 128), mtime=0)
 
 
-def dicom(path: str) -> bytes:
+def dicom(path: str, patient: str = "MADEUP", modality: str = "CT") -> bytes:
     """Return the beginning of a DICOM file: 128 zeros, DICM, a few elements, some bytes."""
     syntax = _element(0x0002, 0x0010, b"UI", b"1.2.840.10008.1.2.1\0")
     meta = _element(0x0002, 0x0000, b"UL", struct.pack("<I", len(syntax))) + syntax
-    body = _element(0x0008, 0x0060, b"CS", b"CT") + _element(0x0010, 0x0020, b"LO", b"MADEUP")
+    body = _element(0x0008, 0x0060, b"CS", modality.encode())
+    body += _element(0x0010, 0x0020, b"LO", patient.encode() + b" " * (len(patient) % 2))
     return (
         bytes(128)
         + b"DICM"

@@ -1,8 +1,11 @@
-"""Amazon S3: public buckets and presigned objects, with XML errors."""
+"""Amazon S3: public buckets and presigned objects, lists of the second version, XML errors."""
 
 import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote_plus, unquote
+from xml.sax.saxutils import escape
 
 from servers.hosts.signing import Signer
 from servers.message import LAST_MODIFIED, Content, Reply, Request, Site, md5, serve
@@ -26,6 +29,7 @@ class S3(Site):
         self._signer = signer
         self._objects: dict[str, dict[str, Object]] = {}  # bucket, key
         self._is_listed: dict[str, bool] = {}
+        self.page = 1000  # keys of a list, at most
 
     def add(
         self, bucket: str, region: str, key: str, data: bytes, *, private: bool = False
@@ -58,6 +62,8 @@ class S3(Site):
             bucket, _, path = path.partition("/")
         if bucket not in self._objects:
             return error(404, "NoSuchBucket", "The specified bucket does not exist")
+        if not path and request.query.get("list-type") == "2":
+            return self._list(bucket, request.query)
         stored = self._objects[bucket].get(path)
         if stored is None and self._is_listed[bucket]:
             return error(404, "NoSuchKey", "The specified key does not exist.")
@@ -75,6 +81,33 @@ class S3(Site):
         kind = asked.get("response-content-type", "application/octet-stream")
         etag = f'"{md5(stored.data)}"'
         return serve(request, Content(stored.data, etag, LAST_MODIFIED, kind, headers))
+
+    def _list(self, bucket: str, asked: Mapping[str, str]) -> Reply:
+        """Answer as s3-list-objects-v2.xml was recorded; a token is what comes next, made odd."""
+        if not self._is_listed[bucket]:
+            return error(403, "AccessDenied", "Access Denied")
+        prefix, most = asked.get("prefix", ""), min(self.page, int(asked.get("max-keys", "1000")))
+        begin = b64decode(asked.get("continuation-token", "")).decode()
+        objects = self._objects[bucket]
+        keys = sorted(key for key in objects if key.startswith(prefix) and key >= begin)
+        shown, rest = keys[:most], keys[most : most + 1]
+        told = quote_plus if asked.get("encoding-type") == "url" else escape
+        token = b64encode(rest[0].encode()).decode() if rest else ""
+        rows = [
+            f"<Contents><Key>{told(key)}</Key><LastModified>2024-01-02T03:04:05.000Z</LastModified>"
+            f"<ETag>&quot;{md5(objects[key].data)}&quot;</ETag><Size>{len(objects[key].data)}</Size>"
+            "<StorageClass>INTELLIGENT_TIERING</StorageClass></Contents>"
+            for key in shown
+        ]
+        text = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+            f"<Name>{bucket}</Name><Prefix>{told(prefix)}</Prefix>"
+            + (f"<NextContinuationToken>{token}</NextContinuationToken>" if token else "")
+            + f"<KeyCount>{len(shown)}</KeyCount><MaxKeys>{most}</MaxKeys>"
+            f"<IsTruncated>{str(bool(rest)).lower()}</IsTruncated>{''.join(rows)}</ListBucketResult>"
+        )
+        return Reply(200, [("Content-Type", "application/xml")], text.encode(), framing="chunked")
 
 
 def error(status: int, code: str, message: str) -> Reply:

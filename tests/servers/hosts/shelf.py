@@ -3,8 +3,8 @@
 `fill` also writes a catalog folder: the packaged entries, pinned to the synthetic bytes.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import yaml
 
 import covcat
 from covcat.catalog import listing as catalog_listing
+from covcat.catalog import series as catalog_series
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.listing import ListedFile, Listing
 from covcat.catalog.load import Catalog
+from covcat.catalog.series import Series
 from covcat.catalog.yaml import packaged_catalog
 from servers.hosts import stock
 from servers.hosts.stock import Inside
@@ -41,6 +43,7 @@ class _Work:
     listing: Listing | None  # the packaged one: names are taken from it
     done: Stocked = field(default_factory=Stocked)
     rows: list[ListedFile] = field(default_factory=list)
+    series: list[Series] = field(default_factory=list)
 
 
 def fill(world: World, folder: Path) -> dict[str, Stocked]:
@@ -81,6 +84,10 @@ def _make(work: _Work, folder: Path) -> None:
             "bytes": str(sum(row.bytes or 0 for row in work.rows)),
             "of_unknown_size": "0",
         }
+    if work.release.series:
+        catalog_series.write(folder / work.release.series, work.series)
+        total = catalog_series.totals(work.series)
+        work.tree["contents"] = {"files": str(total.files), "bytes": str(total.bytes)}
 
 
 def _pin(file: Tree, data: bytes) -> None:
@@ -142,6 +149,28 @@ def _s3(work: _Work, file: Tree) -> None:
     data = stock.tar_gz(inside)
     work.world.s3.add(file["bucket"], file["region"], file["key"], data)
     _keep(work, file, file["name"], data, stock.opened(inside))
+
+
+def _gcs(work: _Work, file: Tree) -> None:
+    """Put a few of the release's series into Google's bucket and its twin; name them alone."""
+    table = covcat.load_catalog().series(work.resource, work.release) or {}
+    known = list(table.values())[:: max(1, len(table) // 3)][:3]
+    served = stock.series([replace(one, objects=2) for one in known])
+    for one, objects in served.items():
+        put_series(work.world, file, one, objects)
+        work.done.files |= {f"{one.path}/{name}": data for name, data in objects.items()}
+    work.series = list(served)
+
+
+def put_series(
+    world: World, file: Tree, one: Series, objects: Inside, wrong: Collection[str] = ()
+) -> None:
+    """Put the objects of a series into both stores; Google's md5 of a `wrong` one is another's."""
+    twin = file["twin"]
+    for name, data in objects.items():
+        key = f"{one.uuid}/{name}"
+        world.gcs.add(f"{file['bucket']}/{key}", data, wrong=name in wrong, public=True)
+        world.s3.add(twin["bucket"], twin["region"], key, data)
 
 
 def _zenodo(work: _Work, file: Tree) -> None:
@@ -214,6 +243,7 @@ _HOSTS: Mapping[str, Callable[[_Work, Tree], None]] = {
     "github": _github,
     "web": _web,
     "s3": _s3,
+    "gcs": _gcs,
     "zenodo": _zenodo,
     "figshare": _figshare,
     "mendeley": _mendeley,

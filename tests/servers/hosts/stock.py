@@ -6,11 +6,14 @@ import json
 import stat
 import tarfile
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from uuid import UUID, uuid5
 
 from makers.archives import zip_of
 from makers.rars import rar4_of, rar5_of
 
 from covcat.catalog.listing import ListedFile, Listing
+from covcat.catalog.series import Series
 from covcat.digests import blob_hasher
 from servers.hosts.content import dicom, made, metadata, nifti, noise, papers, plain, tar_gz
 
@@ -97,6 +100,20 @@ def patients(count: int) -> dict[str, tuple[bytes, Inside]]:
         slices = {f"P{number:03}/IM{at:04}": dicom(f"{number} {at}") for at in range(1, 4)}
         pack = rar4_of if number % 3 == 0 else rar5_of
         found[f"P{number:03}.rar"] = (pack(slices), slices)
+    return found
+
+
+def series(known: Iterable[Series]) -> dict[Series, Inside]:
+    """Return as many slices of each as it says, called by uuids as IDC's are, and their bytes."""
+    found = {}
+    for one in known:
+        objects = {
+            f"{uuid5(UUID(one.uuid), str(at))}.dcm": dicom(
+                f"{one.uid} {at}", one.patient, one.modality
+            )
+            for at in range(one.objects)
+        }
+        found[replace(one, bytes=sum(map(len, objects.values())))] = objects
     return found
 
 
