@@ -397,6 +397,7 @@ def test_every_command_warns_of_rows_that_contradict_each_other(covcat: Callable
 
 # ---- whatever the tables say -------------------------------------------------------------------
 
+ALL = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 WORDS = st.sampled_from(["", "SARS", "COVID-19", "negative", "unknown", "MERS; SARS", "=1+1"])
 KEYS = st.sampled_from(["A", "B", "C", "", "a ", "\u00e9"])
 AGES = st.sampled_from(["", "40", "41", "50+"])
@@ -413,9 +414,7 @@ ADDED = table(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@ALL
 @given(
     own=st.lists(st.tuples(KEYS, WORDS, AGES), min_size=1, max_size=6),
     added=st.lists(st.tuples(KEYS, WORDS, AGES, st.sampled_from(["", "F", "M"])), max_size=8),
@@ -443,3 +442,75 @@ def test_a_join_makes_and_takes_no_row_and_gives_no_value_that_no_row_has(own, a
         assert after["covid"] in (before["covid"], "yes", "no")
         if before["covid"] != "unknown":
             assert (after["finding"], after["covid"]) == (before["finding"], before["covid"])
+
+
+PARTS = st.lists(st.sampled_from(["A", "a", "B", "c"]), min_size=1, max_size=3).map("/".join)
+
+
+def means(folder: str, written: str, match: str) -> bool:
+    """What docs/catalog.md says of `folder`."""
+    if match == "path":
+        return folder == written
+    ends = (folder.rpartition("/")[2], written.rpartition("/")[2])
+    return ends[0] == ends[1] if match == "name" else ends[0].lower() == ends[1].lower()
+
+
+@ALL
+@given(
+    folders=st.lists(PARTS, min_size=1, max_size=4, unique=True),
+    written=st.lists(PARTS, min_size=1, max_size=3),
+    match=st.sampled_from(["path", "name", "fold"]),
+)
+def test_a_row_of_a_folder_is_an_error_or_reaches_just_what_lies_below(
+    folders, written, match
+) -> None:
+    keys = {"path": str, "name": lambda one: one[-1], "fold": lambda one: one[-1].lower()}
+    written = list({keys[match](one): one for one in written}.values())
+    images = [f"{folder}/{at}.png" for at, folder in enumerate(folders)]
+    above = {image: image.split("/")[:-1] for image in images}
+    above = {
+        image: ["/".join(parts[:n]) for n in range(len(parts), 0, -1)]
+        for image, parts in above.items()
+    }
+    every = {folder for those in above.values() for folder in those}
+    several = []
+    for at, name in enumerate(written, 1):
+        meant = [one for one in every if means(one, name, match)]
+        tops = [one for one in meant if not any(one.startswith(f"{other}/") for other in meant)]
+        several += [f"`Index.csv` row {at} could be of"] if len(tops) > 1 else []
+    files = {image: png(2, 2) for image in images} | {"list.csv": rows("name", *images)}
+    files["Index.csv"] = rows("where,mark", *(f"{one},{one}!" for one in written))
+    joined = replace(BY_FOLDER, columns={"location": "mark"}, folder="{where}", match=match)
+    own = table("list.csv", columns={"filename": "name"}, image="{name}")
+    if several:
+        with pytest.raises(IntegrityError) as caught:
+            indexed(files, own, joined)
+        told = "\n".join([str(caught.value), *caught.value.details])
+        assert all(one in told for one in several)
+        return
+    records, _ = indexed(files, own, joined)
+    assert [one["path"] for one in records] == images
+    for one in records:
+        nearest = (f"{w}!" for up in above[one["path"]] for w in written if means(up, w, match))
+        assert one["location"] == next(nearest, None)
+
+
+PLACES = st.one_of(st.none(), st.integers(-3, 3))
+
+
+@ALL
+@given(slices=st.lists(st.tuples(PLACES, PLACES), min_size=1, max_size=5))
+def test_slices_are_numbered_as_their_files_are_or_by_place_or_not_at_all(slices) -> None:
+    files = {
+        f"{at}.dcm": slice_of(number=number, at=None if z is None else (0, 0, z))
+        for at, (number, z) in enumerate(slices)
+    }
+    records, _ = indexed(files)
+    numbers, places = zip(*slices, strict=True)
+    got = [one["slice"] for one in records]
+    if None not in numbers and len({*numbers}) == len(slices):
+        assert got == [*numbers]
+    elif None not in places and len({*places}) == len(slices):
+        assert got == [sorted(places).index(one) + 1 for one in places]
+    else:
+        assert got == [None] * len(slices)

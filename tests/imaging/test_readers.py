@@ -1,5 +1,6 @@
 """Readers give every row of the real label tables' many forms, with its cells unchanged."""
 
+import csv
 import datetime
 import gzip
 import importlib.util
@@ -27,6 +28,7 @@ from covcat.catalog.entries import LabelTable, Reader
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError, UsageError
 from covcat.imaging import readers
+from covcat.imaging.readers import names
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.delimited import enough, unique
 
@@ -155,6 +157,34 @@ LINES = ("fever, cough\nno pain, none", "fever\ncough,dyspnea", "a\n\nb")
 )
 def test_a_delimited_table_is_read_by_what_the_catalog_says(text, keys, expected, tmp_path) -> None:
     assert cells_of(tmp_path, text, "delimited", **keys) == expected
+
+
+@QUICK
+@given(
+    lines=st.lists(st.lists(st.text('a,;"\t é\n=0', max_size=6), min_size=2, max_size=2)),
+    form=st.sampled_from([(",", ","), (";", ";"), ("tab", "\t"), ("space", " ")]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_no_cell_of_a_delimited_table_is_changed_or_made_up(
+    lines, form, end, tmp_path_factory
+) -> None:
+    name, between = form
+    text = io.StringIO()
+    csv.writer(text, delimiter=between, lineterminator=end).writerows([["first", "b"], *lines])
+    data = text.getvalue().encode()
+    got = cells_of(tmp_path_factory.getbasetemp(), data, "delimited", delimiter=name)
+    assert [list(one.values()) for one in got] == [one for one in lines if any(map(str.strip, one))]
+
+
+@QUICK
+@given(path=st.text("abé0_/ ", min_size=1, max_size=12))
+def test_cells_of_names_are_parts_of_the_path(path) -> None:
+    path = f"x/{path}.png"
+    table = LabelTable(
+        reader="names", path="*", source="made up", pattern="(?P<finding>[a-z]+)/(?P<view>b)?"
+    )
+    (row,) = names.read_rows(path, Path(path), table)
+    assert all(cell in path for cell in row.cells.values())
 
 
 def test_other_delimited_tables_are_read_too(tmp_path) -> None:

@@ -93,11 +93,11 @@ def select(index: Index, question: Question) -> Iterator[Record]:
             first = "same_as IS NOT resource || '@' || release || ':' || path, "
         at = "1"
         if question.one_per == "series":  # its middle, which is what a reader looks at first
-            first, at = "slice IS NULL, slice, ", "(many + 1) / 2"
+            first, at = "slice IS NULL, slice, ", f"(count(*) OVER (PARTITION BY {key}) + 1) / 2"
         text = (
             f"SELECT {columns} FROM (SELECT *, rowid AS n, row_number() OVER (PARTITION BY "  # noqa: S608
-            f"{key} ORDER BY {first}rowid) AS k, count(*) OVER (PARTITION BY {key}) AS many "
-            f"FROM images WHERE {conditions} AND {key} IS NOT NULL) WHERE k = {at} ORDER BY n"
+            f"{key} ORDER BY {first}rowid) AS k, {at} AS wanted FROM images WHERE "
+            f"{conditions} AND {key} IS NOT NULL) WHERE k = wanted ORDER BY n"
         )
     yield from index.rows(text, values, question.where)
 
