@@ -1,7 +1,8 @@
 """Sets that nobody may fetch: what a person brought, by the folders and tables of their sources.
 
 Folders and heads of tables are those of the organisers' code for STOIC, of all.csv and
-Patient_details.csv of mr7495/COVID-CTset, and of "Sample data" of ShahinSHH/COVID-CT-MD.
+Patient_details.csv of mr7495/COVID-CTset, of "Sample data" of ShahinSHH/COVID-CT-MD, and of what
+bimcvcovid19i reads of BIMCV-COVID19+.
 """
 
 import csv
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from makers.runs import Ran
-from makers.tables import dicom, png, source_of
+from makers.tables import dicom, nifti, png, source_of
 
 DETAILS = (
     "Patient ID,SEX,AGE,Date,COVID-19 Infection,SR_2 Folder thickness(mm)\n"
@@ -30,7 +31,35 @@ OF_CTSET = {
     "covid-ctset:patient1_SR_2 10",
     "patient1/SR_2/IM00011.tif": "yes covid-ctset:patient1 F 53 covid-ctset:patient1/SR_2 11",
 }
+BIMCV = "covid19_posi/sub-S03427"
+FILMS = [
+    f"{BIMCV}/ses-E06828/mod-rx/sub-S03427_ses-E06828_acq-2_run-1_bp-chest_vp-ll_dx.png",
+    f"{BIMCV}/ses-E06828/mod-rx/sub-S03427_ses-E06828_run-2_bp-chest_cr.png",
+    f"{BIMCV}/ses-E06829/mod-rx/sub-S03427_ses-E06829_acq-21_run-3_bp-chest_ct.nii.gz",
+]
+LABELS = (
+    "ReportID\tPatientID\tReport\tLabels\n"
+    "ses-E06828\tsub-S03427\tsin hallazgos\t['normal']\nses-E9\tsub-S9\t\t[]\n"
+)
 BROUGHT = {
+    "bimcv": (
+        {
+            **dict.fromkeys(FILMS[:2], png(4, 4)),
+            FILMS[2]: nifti(4, 4, 9),
+            "covid19_posi/participants.tsv": "participant\tage\tgender\nsub-S03427\t[75]\tM\n",
+            "covid19_posi/derivatives/labels/labels_covid_posi.tsv": LABELS,
+            f"{BIMCV}/sub-S03427_sessions.tsv": "session_id\tstudy_date\tmedical_evaluation\n"
+            "ses-E06828\t20200229\t\nses-E06829\t20200301\tneumonia\n",
+        },
+        "patient_id study modality view sex age date covid clinical_notes other_notes",
+        {
+            FILMS[0]: "bimcv:sub-S03427 bimcv:ses-E06828 xray Lateral M 75 2020-02-29 unknown "
+            "sin hallazgos ['normal']",
+            FILMS[1]: "bimcv:sub-S03427 bimcv:ses-E06828 xray  M 75 2020-02-29 unknown "
+            "sin hallazgos ['normal']",
+            FILMS[2]: "bimcv:sub-S03427 bimcv:ses-E06829 ct  M 75 2020-03-01 unknown neumonia ",
+        },
+    ),
     "stoic": (
         {
             "metadata/reference.csv": "PatientID,probCOVID,probSevere\n10011,1,1\n1002,0,0\n",
