@@ -97,6 +97,7 @@ bench: $(READY) ## measure against peers, as ratios in one run
 	$(BIN)/python bench/download.py
 	$(BIN)/python bench/index.py
 	$(BIN)/python bench/verify.py
+	MOTO=$(abspath $(VENV)/stores/bin/python) $(BIN)/python bench/stores.py
 	$(BIN)/python bench/features.py
 	$(BIN)/python bench/overlap.py --pictures 8 --shared "$(SHARED)"
 	$(BIN)/python bench/report.py --shared "$(SHARED)" --quick

@@ -49,14 +49,14 @@ releases:
 Command = list[str]
 
 
-def fill(folder: Path, count: int) -> None:
-    """Write `count` files of odd sizes, none of them like another."""
+def fill(folder: Path, count: int, about: int = BYTES) -> None:
+    """Write `count` files of odd sizes, `about` so many bytes, none of them like another."""
     chance = random.Random(7)
     noise = chance.randbytes(1 << 20)
     for number in range(count):
         path = folder / f"patient{number // 100:03}" / f"slice {number % 100:02}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        size = chance.randrange(BYTES // 2, BYTES * 3 // 2)
+        size = chance.randrange(about // 2, about * 3 // 2)
         start = chance.randrange(len(noise))
         body = (noise[start:] + noise)[:size]
         path.write_bytes(number.to_bytes(8, "big") + body)

@@ -20,7 +20,7 @@ def test_a_bad_server_cannot_make_a_wrong_file(first: str) -> None:
 
 
 HARNESSES = {
-    **dict.fromkeys(("kills", "crashes", "disks", "power", "races"), 4),
+    **dict.fromkeys(("kills", "crashes", "disks", "power", "races", "copies"), 4),
     "edits": 26,
     "damage": 88,
 }

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from torture.fixture import Case, Patience, Tally, Verdict, Wish
 
-HARNESSES = ("kills", "crashes", "disks", "power", "races", "edits", "damage", "dcases")
+HARNESSES = ("kills", "crashes", "disks", "power", "races", "copies", "edits", "damage", "dcases")
 _SHOWN = 12  # kinds of violations of each harness
 _RANDOM = re.compile(r"[0-9a-f]{8,}|[0-9]+")
 _ROW = "{:<28}{:>8}{:>11}{:>13}{:>7}{:>13}{:>9}\n"

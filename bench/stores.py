@@ -1,0 +1,144 @@
+"""Measure `covcat push` and `pull` against rclone and the AWS CLI, as ratios in one run.
+
+Usage: MOTO=.venv/stores/bin/python python bench/stores.py [--files N] [--bytes B]
+
+`make test-stores` makes that Python, which has moto's server of S3. All are whole processes that
+copy the same files to it and back, in turn, with 16 requests at once, so that a busy machine slows
+all of them; the server takes most of the time of each. covcat's SHA-256, listings, manifest and
+syncs are included. The exit code is always 0: a ratio is for people to read.
+"""
+
+import argparse
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from serving import free_port
+from start import environment
+from verify import ENTRY, fill
+
+JOBS = "16"
+RCLONE = {"TYPE": "s3", "PROVIDER": "Other", "ENV_AUTH": "true"}
+Command = list[str]
+
+
+@contextmanager
+def moto(python: str) -> Iterator[str]:
+    """Run moto's server with a bucket `bench`; give its address."""
+    port = free_port()
+    command = [python, "-m", "moto.server", "-p", str(port)]
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as server:
+        try:
+            while server.poll() is None:
+                try:
+                    urllib.request.urlopen(urllib.request.Request(f"{url}/bench", method="PUT"))
+                    break
+                except urllib.error.URLError:
+                    time.sleep(0.2)
+            yield url
+        finally:
+            server.kill()
+
+
+def tools(release: Path, covcat: str) -> dict[str, tuple[Command, Command]]:
+    """Return by tool what puts a release there, and what brings it back to a folder `back`."""
+    files, bucket = str(release / "files"), "bench"
+    jobs = ["--jobs", JOBS, "--progress", "none"]
+    found = {
+        "covcat": (
+            [covcat, "push", f"s3://{bucket}/covcat", *jobs],
+            [covcat, "--data-dir", "back", "pull", f"s3://{bucket}/covcat", *jobs],
+        )
+    }
+    if rclone := shutil.which("rclone"):
+        how = ["--transfers", JOBS, "--checkers", JOBS]
+        there = f"peer:{bucket}/rclone"
+        found["rclone"] = (
+            [rclone, "copy", files, there, *how],
+            [rclone, "copy", there, "back", *how],
+        )
+    if aws := shutil.which("aws"):
+        copy, there = [aws, "s3", "cp", "--recursive", "--only-show-errors"], f"s3://{bucket}/aws"
+        found["aws s3 cp"] = ([*copy, files, there], [*copy, there, "back"])
+    return found
+
+
+def timed(name: str, command: Command, folder: Path, env: dict[str, str]) -> float | None:
+    """Run a command; return its seconds, or None where it fails."""
+    began = time.perf_counter()
+    ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    if ran.returncode != 0:
+        print(f"{name} failed: {ran.stderr[-300:]}")
+        return None
+    return time.perf_counter() - began
+
+
+def same(one: Path, other: Path) -> bool:
+    """Tell if two folders hold the same files."""
+    paths = [path.relative_to(one) for path in one.rglob("*") if path.is_file()]
+    return not any(filecmp.cmpfiles(one, other, paths, shallow=False)[1:])
+
+
+def measure(folder: Path, url: str, wanted: argparse.Namespace) -> None:
+    """Let every tool copy there and back, and print what it took."""
+    env = environment() | {"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "HOME": str(folder)}
+    env.pop("AWS_CA_BUNDLE", None)  # with which rclone does not start
+    env |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+    env |= {f"RCLONE_CONFIG_PEER_{key}": value for key, value in RCLONE.items()}
+    env |= {"RCLONE_CONFIG_PEER_ENDPOINT": url, "COVCAT_CATALOG": "shelf"}
+    (folder / "shelf").mkdir()
+    (folder / "shelf/bench.yaml").write_text(ENTRY)
+    covcat, release = str(Path(sys.executable).parent / "covcat"), folder / "covcat-data/bench/1"
+    subprocess.run([covcat, "import", "bench", "bench.zip", "-q"], cwd=folder, env=env, check=True)
+    first: list[float] = []
+    for name, ways in tools(release, covcat).items():
+        if wanted.only and name not in ("covcat", *wanted.only):
+            continue
+        took = [timed(name, command, folder, env) for command in ways]
+        back = folder / "back/bench/1/files" if name == "covcat" else folder / "back"
+        right = same(release / "files", back) if back.is_dir() else False
+        shutil.rmtree(folder / "back", ignore_errors=True)
+        told = []
+        for at, seconds in enumerate(took):
+            if seconds is None:
+                continue
+            if name == "covcat":
+                first.append(seconds)
+            told.append(
+                f"{('push', 'pull')[at]} {seconds:7.1f} s {wanted.files / seconds:7.0f} objects/s, "
+                f"covcat takes {first[at] / seconds:.2f} of it"
+            )
+        print(f"{name:<10} {'; '.join(told)}{'' if right else '; NOT THE SAME'}", flush=True)
+
+
+def main() -> None:
+    """Make the files, serve, measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=1000)
+    parser.add_argument("--only", nargs="*", help="of the tools these: covcat, rclone …")
+    parser.add_argument("--bytes", type=int, default=20_000, help="of a file, on average")
+    wanted = parser.parse_args()
+    python = os.environ.get("MOTO", "")
+    if not Path(python).is_file():
+        print("left out: MOTO names no Python that has moto; make test-stores makes one")
+        return
+    with tempfile.TemporaryDirectory() as name, moto(python) as url:
+        folder = Path(name)
+        fill(folder / "files", wanted.files, wanted.bytes)
+        shutil.make_archive(str(folder / "bench"), "zip", folder / "files")
+        shutil.rmtree(folder / "files")
+        measure(folder, url, wanted)
+
+
+if __name__ == "__main__":
+    main()
