@@ -44,7 +44,7 @@ from covcat.progress import Silent
 
 EACH = 100  # pictures, of which one is a film and one its copy
 SIDE = 1024  # pixels of a film
-STEPS = 11  # of scale, that strangers' points are of
+STEPS = 16  # of scale, that strangers' points are of
 BATCH = 500  # pictures that are kept at once
 MOST_SECONDS, MOST_GB, MOST_AGAIN = 180, 2.5, 0.02
 

@@ -92,18 +92,17 @@ def test_a_turned_picture_is_looked_up_as_it_would_be(way, turned_is_first):
     assert looked_at(*pair) == [Candidate(0, 1, way, False)]
 
 
-@pytest.mark.parametrize(("steps", "is_pair"), [(4, True), (0, False)])
-def test_what_an_enlarged_crop_has_in_common_with_the_middle_is_looked_up_by_more_words(
-    steps, is_pair
+@pytest.mark.parametrize(("steps", "is_pair"), [(5, True), (0, False)])
+@pytest.mark.parametrize("whole_is_first", [True, False])
+def test_two_places_near_each_other_are_one_but_for_a_crop_that_shows_them_apart(
+    steps, is_pair, whole_is_first
 ):
-    words = strange(2)
-    others = ~words  # no word is the same, but one of bytes from all over the descriptor
-    others.view(np.uint8)[:, ::8] = words.view(np.uint8)[:, ::8]
-    fine, size = np.array([(200.0, 200.0), (300.0, 250.0)]), FINEST * STEP**2
-    whole = np.column_stack([fine, np.full(2, size), np.full(2, 40.0)])
-    scale = STEP**steps
-    crop = np.column_stack([256 + (fine - 256) * scale, np.full(2, size * scale), whole[:, 3]])
-    found = looked_at(picture(whole, words, {}), picture(crop, others, {}))
+    words, scale = strange(2), STEP**steps
+    near = np.array([(280.0, 160.0), (340.0, 220.0)])
+    size = np.array([(FINEST, 40.0)] * 2)
+    whole = picture(np.column_stack([near, size]), words, {})
+    crop = picture(np.column_stack([(near - (256, 130)) * scale, size * (scale, 1)]), words, {})
+    found = looked_at(*((whole, crop) if whole_is_first else (crop, whole)))
     assert bool(found) == is_pair
 
 

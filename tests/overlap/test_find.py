@@ -50,6 +50,7 @@ def overlap(tmp_path_factory: pytest.TempPathFactory) -> Overlap:
     films = [film(seed) for seed in range(8)]
     squeezed = cv2.resize(films[3], (224, 224), interpolation=cv2.INTER_AREA)
     ours = {f"{number}.png": one for number, one in enumerate(films[:6])}
+    ours["7.png"] = films[7]
     ours |= {f"lettered {number}.png": lettered(film(20 + number)) for number in range(4)}
     theirs = {
         "crop.png": films[0][90:540, 70:600],
@@ -58,8 +59,9 @@ def overlap(tmp_path_factory: pytest.TempPathFactory) -> Overlap:
         "squeezed.png": squeezed,
         "turned.png": cv2.rotate(films[4], cv2.ROTATE_90_CLOCKWISE),
         "half.jpg": cv2.resize(films[5], (350, 300), interpolation=cv2.INTER_AREA),
+        "sixth.png": films[7][180:420, 210:490],
         "stranger.png": films[6],
-        "lettered stranger.png": lettered(films[7]),
+        "lettered stranger.png": lettered(film(8)),
     }
     return found(write(folder / "ours", ours), write(folder / "theirs", theirs))
 
@@ -72,9 +74,10 @@ def test_each_copy_is_found_and_no_stranger_is(overlap):
         ("3.png", "squeezed.png"): "same picture",
         ("4.png", "turned.png"): "same picture",
         ("5.png", "half.jpg"): "same picture",
+        ("7.png", "sixth.png"): "same picture",
     }
-    assert overlap.pictures == {"ours": 10, "theirs": 8}
-    assert [len(one.members) for one in overlap.groups] == [2] * 6
+    assert overlap.pictures == {"ours": 11, "theirs": 9}
+    assert [len(one.members) for one in overlap.groups] == [2] * 7
     assert all(one.representative.set == "ours" for one in overlap.groups[:3])
 
 
@@ -91,6 +94,7 @@ def test_a_pair_says_how_one_leads_to_the_other(overlap):
     assert pairs["3.png", "squeezed.png"].stretch == pytest.approx(600 / 700, abs=0.02)
     assert pairs["4.png", "turned.png"].rotation == pytest.approx(90, abs=0.5)
     assert pairs["5.png", "half.jpg"].scale == pytest.approx(0.5, abs=0.01)
+    assert pairs["7.png", "sixth.png"].shown_a == pytest.approx(0.16, abs=0.01)
 
 
 def test_copies_of_the_same_pixels_are_a_group_without_a_pair_for_each_two(tmp_path):

@@ -4,13 +4,12 @@ Those with nearly the same outline, and those of which local features fall into 
 agree. A bucket holds the descriptors that have the same 32 of their 256 bits: eight tables take the
 eight words of the descriptor. One of more than six is no sign of anything (burned-in text, the
 letters of a viewer), so only its neighbours in order are paired: many copies of one picture still
-find each other, one by one. Eight tables more hold what may be a crop much enlarged. Two features
-that meet say how one picture lies on the other: by how much it is enlarged, turned and moved.
-Pictures are compared when two meetings say the same; chests have so much in common that four which
-do not agree say less.
+find each other, one by one. Two features that meet say how one picture lies on the other: by how
+much it is enlarged, turned and moved. Pictures are compared when two meetings say the same; chests
+have so much in common that four which do not agree say less.
 
 Columns of descriptors lie in temporary files, and one is sorted at a time: 100,000 pictures have
-58 million descriptors. Of the mirrored and inverted ones only those are sorted too whose words are
+56 million descriptors. Of the mirrored and inverted ones only those are sorted too whose words are
 among the others. Votes wait in files: films have so much in common that there are some for each
 descriptor.
 """
@@ -18,21 +17,18 @@ descriptor.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import TemporaryFile
-from typing import IO, Literal
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covcat.errors import UsageError
 from covcat.overlap.align import MIRRORED, WAYS, Way, looked_up
-from covcat.overlap.features import Features, steps_of
-from covcat.overlap.votes import MOST_PICTURES, STEP_AT, Spots, Votes, spots_of
+from covcat.overlap.features import Features
+from covcat.overlap.votes import MOST_PICTURES, Spots, Votes, spots_of
 from covcat.progress import Progress
 
 TABLES = 8  # the words of a descriptor
-_CROSSED = np.arange(32).reshape(4, 8).T.ravel()  # bytes of a descriptor, for eight other words
-_FINE, _COARSE, _BETWEEN = 2, 8, 3  # steps of scale: where an enlarged crop and the whole meet
-_MIDDLE = 0.25  # of the scaled picture's sides, from its middle: what a crop leaves of the whole
 _BUCKET = 6  # descriptors, of which each is paired with each
 _NEIGHBOURS = 1  # in larger buckets
 _OUTLINE = 16  # bits of 256 by which outlines may differ
@@ -42,8 +38,6 @@ _SIDE = 16  # frequencies of an outline, along each side
 
 Numbers = NDArray[np.uint32]
 Numbered = NDArray[np.uint64]  # two numbers in one: the smaller above 32 bits
-Sheet = Literal["plain", "mirrored", "inverted", "both", "enlarged"]
-_SHEETS: tuple[Sheet, ...] = (*WAYS, "enlarged")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,16 +54,16 @@ class Descriptors:
     """The local features and outlines of pictures, as they are looked up."""
 
     def __init__(self) -> None:
-        self._columns: dict[tuple[Sheet, int], IO[bytes]] = {
+        self._columns: dict[tuple[Way, int], IO[bytes]] = {
             (way, table): TemporaryFile()  # noqa: SIM115 -- until `close`
-            for way in _SHEETS
+            for way in WAYS
             for table in range(TABLES)
         }
-        self._spots: dict[Sheet, IO[bytes]] = {
+        self._spots: dict[Way, IO[bytes]] = {
             way: TemporaryFile()  # noqa: SIM115 -- until `close`
-            for way in _SHEETS
+            for way in WAYS
         }
-        self._counts: dict[Sheet, list[int]] = {way: [] for way in _SHEETS}
+        self._counts: dict[Way, list[int]] = {way: [] for way in WAYS}
         self._outlines: list[bytes] = []
 
     def __len__(self) -> int:
@@ -81,30 +75,26 @@ class Descriptors:
         width = max(1, round(features.frame.width * features.frame.scale))
         for way in WAYS:
             self._write(way, *looked_up(features.points, way, width))
-        height = max(1, round(features.frame.height * features.frame.scale))
-        places, rows = features.points.places, features.points.descriptors
-        kept = _may_be_enlarged(places, (width, height))
-        self._write("enlarged", places[kept], rows[kept][:, _CROSSED])
 
-    def _write(self, sheet: Sheet, places: NDArray[np.float32], rows: NDArray[np.uint8]) -> None:
+    def _write(self, way: Way, places: NDArray[np.float32], rows: NDArray[np.uint8]) -> None:
         words = np.ascontiguousarray(rows).view(np.uint32)
-        self._counts[sheet].append(len(words))
-        self._spots[sheet].write(spots_of(places).tobytes())
+        self._counts[way].append(len(words))
+        self._spots[way].write(spots_of(places).tobytes())
         for table in range(TABLES):
-            self._columns[sheet, table].write(words[:, table].tobytes())
+            self._columns[way, table].write(words[:, table].tobytes())
 
     @property
     def count(self) -> int:
         """How many descriptors there are, in all ways."""
         return sum(sum(counts) for counts in self._counts.values())
 
-    def column(self, way: Sheet, table: int) -> Numbered:
+    def column(self, way: Way, table: int) -> Numbered:
         """Return a word of every descriptor, above the number of that."""
         keys = _read(self._columns[way, table]).astype(np.uint64) << np.uint64(32)
         keys |= np.arange(len(keys), dtype=np.uint64)
         return keys
 
-    def spots(self, way: Sheet) -> Spots:
+    def spots(self, way: Way) -> Spots:
         """Return of every descriptor the number of its picture, and where in that it is."""
         counts = np.array(self._counts[way], np.int64)
         owners = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
@@ -120,16 +110,6 @@ class Descriptors:
         """Give the disk back."""
         for file in (*self._columns.values(), *self._spots.values()):
             file.close()
-
-
-def _may_be_enlarged(places: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Tell of each feature if it may lie in a crop much enlarged, or in the middle of the whole."""
-    steps, middle = steps_of(places), np.array(size) / 2
-    is_inside = (np.abs(places[:, :2] - middle) <= 2 * _MIDDLE * middle).all(axis=1)
-    kept: NDArray[np.bool_] = ((steps <= _FINE) & is_inside) | (
-        (steps >= _FINE + _BETWEEN) & (steps <= _COARSE)
-    )
-    return kept
 
 
 def _read(file: IO[bytes]) -> Numbers:
@@ -166,8 +146,6 @@ def _by_features(descriptors: Descriptors, progress: Progress) -> dict[Way, Numb
     bar = progress.start("look up", TABLES * descriptors.count, unit="rows")
     votes = {way: Votes() for way in WAYS}
     try:
-        for looked_at in _by_enlarged(descriptors, votes["plain"]):
-            progress.advance(bar, looked_at)
         spots = {way: descriptors.spots(way) for way in WAYS}
         for table in range(TABLES):
             keys = descriptors.column("plain", table)
@@ -186,23 +164,6 @@ def _by_features(descriptors: Descriptors, progress: Progress) -> dict[Way, Numb
         for one in votes.values():
             one.close()
         progress.finish(bar)
-
-
-def _by_enlarged(descriptors: Descriptors, votes: Votes) -> Iterator[int]:
-    """Add votes that one picture is the middle of another, much enlarged; give rows gone through.
-
-    Few features of the whole lie in such a crop, and enlarging changed what describes them: other
-    words of the same bits are looked up too, but those of a fine and a coarse feature alone.
-    """
-    spots = descriptors.spots("enlarged")
-    is_fine = spots[1] >> np.uint32(STEP_AT) <= _FINE
-    for table in range(TABLES):
-        keys = descriptors.column("enlarged", table)
-        keys.sort()
-        for a, b in _in_buckets(keys):
-            meet = is_fine[a] != is_fine[b]
-            votes.add(a[meet], b[meet], spots, spots)
-        yield len(keys)
 
 
 def _in_common(turned: Numbered, keys: Numbered) -> Numbered:

@@ -3,7 +3,8 @@
 Borders of one tone are cut off first, and the rest is scaled to 512 pixels, so that a copy with a
 border and a crop have about the same scale. Local features are spread over the whole picture: a
 viewer's burned-in text would else have them all; and over fine and coarse ones: what is coarse in
-a crop is fine in the whole. Of the fine ones most are of the middle: that is what a crop leaves.
+a crop is fine in the whole. Of the middle, which is what a crop leaves, there are finer ones too,
+as a crop would show it: what is fine there is too small to be seen in the whole.
 """
 
 import hashlib
@@ -17,21 +18,24 @@ from numpy.typing import NDArray
 from covcat.overlap.opencv import opencv
 
 Grey = NDArray[np.uint8]  # height x width
-VERSION = 3  # of what is made here of the same pixels
+VERSION = 4  # of what is made here of the same pixels
 LONGEST = 512  # pixels of the longest side that local features are taken from
-SHARES = (300, 150, 100, 30)  # of the points, the finest first: each of three steps of scale
-MOST_POINTS = sum(SHARES)
+SHARES = (220, 120, 60, 20)  # of the points, the finest first: each of three steps of scale
+OF_MIDDLE = 140  # points besides, of the middle
+MOST_POINTS = sum(SHARES) + OF_MIDDLE
 MOST_TURNED = 64  # of each of the three turned pictures
 STEP = 1.2  # of scale
-FINEST = 31.0  # pixels across of what the finest point describes
-_STEPS = 11
+_CLOSER = STEP**5  # times as large the middle is looked at: as in a crop to 40 % of the sides
+_MIDDLE = 0.5  # of the sides
+_STEPS, _STEPS_OF_MIDDLE = 11, 2
+FINEST = 31.0 / _CLOSER  # pixels across of what the finest point describes
 _EDGE = (
     16  # pixels of each step's picture that no point is nearer to its edge: of 31 little is left
 )
-_DETECTED = 2000  # points, of which those are taken that are spread best
+_DETECTED, _DETECTED_OF_MIDDLE = 1500, 500  # of which those are taken that are spread best
 _FAINTEST = 10  # grey levels that a corner must differ
 _CELLS = 8  # along each side: a cell gives its strongest, then each its second, ...
-MIDDLES = (6, 2, 1, 1)  # times as many of a cell in the middle, of each share: a crop leaves that
+_MOST_OF_CELL = 3  # times as many as if all gave the same: text would else have what is left
 _APART = 27  # cells that follow each other are so far apart
 _LEAST_SIDE = 32  # pixels, below which there are no local features
 _TOLERANCE = 12  # of 255: what JPEG makes of one tone
@@ -94,7 +98,7 @@ def describe(grey: Grey) -> Features:
         pixels=_digest(grey),
         outline=_outline(small),
         frame=frame,
-        points=_points(small),
+        points=_points(small, grey, frame),
     )
 
 
@@ -154,6 +158,18 @@ def _resized(grey: Grey, width: int, height: int) -> Grey:
     return small
 
 
+def _middle_of(frame: Frame) -> Frame:
+    """Return the middle, that much closer."""
+    width, height = (max(1, int(_MIDDLE * side)) for side in (frame.width, frame.height))
+    left = frame.left + (frame.width - width) // 2
+    top = frame.top + (frame.height - height) // 2
+    return Frame(left, top, width, height, frame.scale * _CLOSER)
+
+
+def _tells(small: Grey) -> bool:
+    return min(small.shape) >= _LEAST_SIDE and not _is_flat(small)
+
+
 def _is_flat(small: Grey) -> bool:
     return float(opencv().meanStdDev(small)[1][0][0]) < _FLAT
 
@@ -168,29 +184,45 @@ def _outline(small: Grey) -> bytes:
 
 
 @cache
-def _makers() -> tuple[Any, Any]:
-    """Return what evens tones out, and what finds points and describes them."""
+def _makers() -> tuple[Any, Any, Any]:
+    """Return what evens tones out, and what finds points, of the whole and of the middle."""
     cv2 = opencv()
-    return (
-        cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)),
+    orbs = (
         cv2.ORB_create(
-            nfeatures=_DETECTED,
+            nfeatures=detected,
             scaleFactor=STEP,
-            nlevels=_STEPS,
+            nlevels=steps,
             edgeThreshold=_EDGE,
             fastThreshold=_FAINTEST,
-        ),
+        )
+        for detected, steps in ((_DETECTED, _STEPS), (_DETECTED_OF_MIDDLE, _STEPS_OF_MIDDLE))
     )
+    return cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)), *orbs
 
 
-def _points(small: Grey) -> Points:
-    if min(small.shape) < _LEAST_SIDE or _is_flat(small):
+def _points(small: Grey, grey: Grey, frame: Frame) -> Points:
+    """Return points of the whole, then those of the middle."""
+    if not _tells(small):
         return Points(np.zeros((0, 4), np.float32), *(np.zeros((0, 32), np.uint8),) * 4)
-    clahe, orb = _makers()
+    clahe, orb, closer = _makers()
     even = clahe.apply(small)
     found = _spread(orb.detect(even, None), small.shape)
+    places, (rows, *turned) = _places(found), _described(even, found)
+    middle = _middle_of(frame)
+    if _tells(small := scaled(grey, middle)):
+        even = clahe.apply(small)
+        found = _best(closer.detect(even, None), small.shape, OF_MIDDLE)
+        finer = _places(found)
+        finer[:, :3] /= _CLOSER
+        finer[:, 0] += (middle.left - frame.left) * frame.scale
+        finer[:, 1] += (middle.top - frame.top) * frame.scale
+        places, rows = np.concatenate([places, finer]), np.concatenate([rows, _rows(even, found)])
+    return Points(places, rows, *turned)
+
+
+def _places(found: list[Any]) -> NDArray[np.float32]:
     places = np.array([(*one.pt, one.size, one.angle) for one in found], np.float32)
-    return Points(places.reshape(-1, 4), *_described(even, found))
+    return places.reshape(-1, 4)
 
 
 def _spread(found: list[Any], shape: tuple[int, ...]) -> list[Any]:
@@ -204,16 +236,15 @@ def _spread(found: list[Any], shape: tuple[int, ...]) -> list[Any]:
     for number in reversed(range(len(SHARES))):
         most = SHARES[number] + left
         some = [found[k] for k in np.flatnonzero(share == number)]
-        best = _best(some, shape, most, MIDDLES[number])
+        best = _best(some, shape, most)
         left = most - len(best)
         ranked += [(rank / most, number, one) for rank, one in enumerate(best)]
     return [one for *_, one in sorted(ranked, key=lambda each: each[:2])]
 
 
-def _best(found: list[Any], shape: tuple[int, ...], most: int, middle: int) -> list[Any]:
+def _best(found: list[Any], shape: tuple[int, ...], most: int) -> list[Any]:
     """Return the strongest point of each cell of the picture, then each one's second, ...
 
-    A cell in the middle gives so many for one of the others.
     Of those of one rank first those of cells that are apart: text would else come first.
     """
     if not found:
@@ -226,15 +257,9 @@ def _best(found: list[Any], shape: tuple[int, ...], most: int, middle: int) -> l
     sizes = np.diff(starts, append=len(order))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
-    rank[_is_middle(cells)] //= middle
-    return [found[one] for one in np.lexsort((cells * _APART % _CELLS**2, rank))[:most]]
-
-
-def _is_middle(cells: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Tell of each cell if it is in the middle of the picture, half as wide and high."""
-    from_middle = np.abs(2 * np.stack(np.divmod(cells, _CELLS)) + 1 - _CELLS)
-    middle: NDArray[np.bool_] = from_middle.max(axis=0) < _CELLS / 2
-    return middle
+    order = np.lexsort((cells * _APART % _CELLS**2, rank))
+    order = order[rank[order] < _MOST_OF_CELL * most / _CELLS**2]
+    return [found[one] for one in order[:most]]
 
 
 def _described(even: Grey, found: list[Any]) -> list[NDArray[np.uint8]]:
@@ -247,7 +272,7 @@ def _described(even: Grey, found: list[Any]) -> list[NDArray[np.uint8]]:
     mirrored = [_moved(one, last - one.pt[0], 180 - one.angle) for one in some]
     inverted = [_moved(one, one.pt[0], 180 + one.angle) for one in some]
     both = [_moved(one, last - one.pt[0], -one.angle) for one in some]
-    plain = _rows(even, [*(_moved(one, one.pt[0], one.angle) for one in found), *inverted])
+    plain = _rows(even, [*found, *inverted])
     turned = _rows(np.ascontiguousarray(even[:, ::-1]), [*mirrored, *both])
     count, change = len(some), np.uint8(0xFF)
     rows = plain[: len(found)], turned[:count], plain[len(found) :], turned[count:]

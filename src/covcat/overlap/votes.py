@@ -3,7 +3,8 @@
 A vote is one number: two pictures, and how the first lies on the other by one feature of each:
 how much it is enlarged, turned, and where its middle comes to lie. So votes can be sorted, and lie
 in files. Two meetings in one sixteenth of a picture do not count as two: what is a corner at one
-scale is one at the next.
+scale is one at the next. Of a whole and a crop that is the crop, which may all lie in one of the
+whole's.
 """
 
 from tempfile import TemporaryFile
@@ -19,7 +20,7 @@ Numbered = NDArray[np.uint64]
 Spots = tuple[Numbers, Numbers]  # of every feature the number of its picture, and its `spots_of`
 
 MOST_PICTURES = 1 << 22
-STEP_AT = 26  # the bit of a spot where its step of scale begins
+_STEP_AT = 26  # the bit of a spot where its step of scale begins
 _SHARES = 16  # files, by four bits
 _SCATTER = 0x9E3779B97F4A7C15  # odd, its bits without a pattern: 2^64 / the golden ratio
 _PIECE = 1 << 22  # votes that are gone through at once
@@ -30,6 +31,7 @@ _CELL = 96  # pixels; a place is known to the eighth cell, then it begins anew
 _CELLS = 8
 _PART = LONGEST / 4  # pixels
 _MOST_STEPS = 8
+_CROPPED = 3  # steps of scale by which the second is larger: it may be a crop of the first
 _FAR = 8  # votes behind each that it is held against
 
 
@@ -38,7 +40,7 @@ def spots_of(places: NDArray[np.float32]) -> Numbers:
     x, y = (np.clip(np.rint(places[:, one]), 0, LONGEST - 1).astype(np.uint32) for one in (0, 1))
     turn = np.rint(places[:, 3] * (_ANGLES * _FINER / 360)).astype(np.int64) % (_ANGLES * _FINER)
     step = steps_of(places).astype(np.uint32)
-    spots: Numbers = step << np.uint32(STEP_AT) | turn.astype(np.uint32) << np.uint32(18)
+    spots: Numbers = step << np.uint32(_STEP_AT) | turn.astype(np.uint32) << np.uint32(18)
     spots |= x << np.uint32(9) | y
     return spots
 
@@ -54,7 +56,8 @@ def _laid(a: Numbers, b: Numbers, of_a: Spots, of_b: Spots) -> Numbered:
     steps, turns = other_step - step, other_turn - turn
     scale, angle = STEP**steps, turns * (2 * np.pi / (_ANGLES * _FINER))
     across, down = (LONGEST / 2 - x) * scale, (LONGEST / 2 - y) * scale
-    own_x, own_y = x, y
+    is_crop = steps >= _CROPPED
+    own_x, own_y = np.where(is_crop, u, x), np.where(is_crop, v, y)
     x = u + np.cos(angle) * across - np.sin(angle) * down
     y = v + np.sin(angle) * across + np.cos(angle) * down
     swapped = first > second
@@ -78,7 +81,7 @@ def _laid(a: Numbers, b: Numbers, of_a: Spots, of_b: Spots) -> Numbered:
 
 def _parted(spots: Numbers) -> tuple[NDArray[np.float32], ...]:
     """Return step, turn, x and y."""
-    fields = ((STEP_AT, 15), (18, 255), (9, 511), (0, 511))
+    fields = ((_STEP_AT, 15), (18, 255), (9, 511), (0, 511))
     return tuple(
         ((spots >> np.uint32(at)) & np.uint32(most)).astype(np.float32) for at, most in fields
     )
