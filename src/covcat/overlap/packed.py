@@ -59,7 +59,7 @@ def unpacked(data: bytes) -> Features | None:
     width, height, left, top, inner_width, inner_height = sides
     expected = _HEAD.size + count * (_PLACE.itemsize + 32) + 3 * turned * 32
     is_inside = 0 < inner_width <= width - left and 0 < inner_height <= height - top
-    is_bounded = count <= MOST_POINTS and turned == min(count, MOST_TURNED) and 0 < scale <= 1e3
+    is_bounded = count <= MOST_POINTS and turned <= min(count, MOST_TURNED) and 0 < scale <= 1e3
     if len(body) != expected or not is_inside or not is_bounded or has_outline not in (0, 32):
         return None
     at = _HEAD.size
