@@ -17,7 +17,7 @@ from makers.tables import png
 from covcat.errors import NotFoundError
 from covcat.overlap.describing import described, scaled_pictures
 from covcat.overlap.feature_store import FeatureStore
-from covcat.overlap.features import describe, method
+from covcat.overlap.features import MOST_TURNED, describe, method
 from covcat.overlap.packed import packed, unpacked
 from covcat.overlap.pictures import of_folder
 from covcat.progress import Silent
@@ -202,6 +202,17 @@ def test_a_store_that_is_damaged_or_forged_is_made_anew(damage, folder, store):
     again = FeatureStore.open(store.path, method())
     result = found(folder, again)
     assert len(list(result.features())) == 2
+
+
+def test_of_a_picture_of_few_points_most_of_them_fine_ones_of_its_middle_all_are_kept():
+    plain = np.tile(np.linspace(60, 190, 700).astype(np.uint8), (600, 1))
+    for number in range(3):
+        x, y = 330 + 30 * number, 280 + 20 * number
+        cv2.rectangle(plain, (x, y), (x + 15, y + 12), 40 + 30 * number, -1)
+    points = describe(plain).points
+    assert len(points.mirrored) < MOST_TURNED < len(points.places)
+    again = unpacked(packed(describe(plain)))
+    assert (again.points.descriptors == points.descriptors).all()
 
 
 def test_packed_features_are_the_same_again_and_damage_gives_none():
