@@ -245,6 +245,13 @@ def test_a_row_that_could_be_of_several_is_an_error_with_the_row(more, said: str
     assert said in str(caught.value)
 
 
+def test_a_folder_of_annotations_that_has_the_name_of_one_of_images_is_no_other_one() -> None:
+    files = SCANS | {"annotations/P001/a.json": b"{}", "P001/README": b"x"}
+    files["Index.csv"] = rows(HEAD, "0,COVID-19,,P001")
+    records, _ = indexed(files, SLICES, BY_FOLDER)
+    assert [one["finding"] for one in records] == ["COVID-19", "COVID-19", None, None]
+
+
 def test_a_folder_inside_one_of_its_name_is_no_other_one() -> None:
     files = {"P001/P001/a.dcm": slice_of(), "P001/b.dcm": slice_of(number=2)}
     files["Index.csv"] = rows(HEAD, "0,COVID-19,,P001")

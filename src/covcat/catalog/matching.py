@@ -76,9 +76,9 @@ def folders_above(path: str) -> Iterator[str]:
         yield path
 
 
-def folder_keys(path: str) -> list[str]:
-    """Return by what a row may mean a folder."""
-    return [f"{match} {_KEYS[match](path)}" for match in ("path", "name", "fold")]
+def folder_keys(path: str, ways: Iterable[str]) -> list[str]:
+    """Return by what a row may mean a folder, in some ways that names are matched."""
+    return [f"{match} {_KEYS[match](path)}" for match in ways]
 
 
 def finder(match: str, images: Iterable[str], others: Iterable[str] = ()) -> Find:

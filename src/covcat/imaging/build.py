@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from shlex import quote
 
@@ -173,6 +173,7 @@ class _IndexBuild:
                 self.progress.advance(self.task, 1)
                 yield one
         self.report.images = len(self.images)
+        self.joins.check_folders()
         self.report.not_added += self.joins.count_unused()
         self.report.conflicts = self.joins.conflicts
         self.report.conflicting = self.joins.conflicting
@@ -205,7 +206,7 @@ class _IndexBuild:
                 found |= self._outlines_of(row, paths[0] if len(paths) == 1 else None)
                 at = f"`{row.file}` row {report.rows.get(row.file, 0):,}"
                 report.not_added += not self.joins.keep(table, row, found, paths, at)
-        self.joins.settle(chain(self.images, self.others))
+        self.joins.settle()
         for table in (one for one in self.tables if one.adds is None):
             for row, found, names, paths in self._read_rows(table):
                 path = paths[0] if len(paths) == 1 else None

@@ -34,6 +34,8 @@ class Joins:
         self.kept = {kind: Additions() for kind in KINDS}
         self.conflicts = 0  # keys whose rows disagree
         self.conflicting: list[str] = []  # the first of them
+        self._ways = set[str]()  # how folders are matched
+        self._reached: dict[str, list[str]] = {}  # by what rows mean a folder: the topmost ones
         self._keys_of = lru_cache(maxsize=1000)(self._keys_of_folder)
 
     def keep(
@@ -43,6 +45,7 @@ class Joins:
         kind = table.joins or "image"
         if kind == "folder":
             key: Value = matching.folder(row, table)
+            self._ways.add(table.match)
         elif kind == "image":
             key = images[0] if len(images) == 1 else None
             if len(images) > 1:
@@ -53,13 +56,13 @@ class Joins:
             self.kept[kind].keep(str(key), found, table.path, at)
         return key is not None
 
-    def settle(self, paths: Iterable[str]) -> None:
-        """Look at the rows that have a key in common, when all are kept; `paths`: of images.
+    def settle(self) -> None:
+        """Look at the rows that have a key in common, when all are kept.
 
         Raises:
-            IntegrityError: a row could be of several patients, studies or folders.
+            IntegrityError: rows of one key name several patients, studies or series.
         """
-        ambiguous = self._find_ambiguous_folders(paths) if self.kept["folder"].count else []
+        ambiguous: list[str] = []
         for kind, kept in self.kept.items():
             for key, source in kept.several():
                 differing = _find_differing(kind, kept.rows_of(key, source))
@@ -69,11 +72,21 @@ class Joins:
                 elif lines:
                     kept.change(key, source, _blanks_of(differing))
                     self._tell(lines)
-        if ambiguous:
-            raise IntegrityError(
-                f"a row that is joined to images could be of others: {ambiguous[0]}",
-                details=ambiguous[1:_SHOWN],
-            )
+        _refuse(ambiguous)
+
+    def check_folders(self) -> None:
+        """Look at which folders the rows of folders reached, when all images have come by.
+
+        Raises:
+            IntegrityError: a row could be of several, of which none is in another.
+        """
+        _refuse(
+            [
+                f"{at} could be of {_either(self._reached[key])}"
+                for key, at in (self.kept["folder"].places() if self._reached else ())
+                if len(self._reached.get(key, ())) > 1
+            ]
+        )
 
     def add_to(self, record: Record, path: str | None, name: str) -> Record:
         """Return a record with what is said of its image, folder, series, study and patient.
@@ -84,15 +97,17 @@ class Joins:
         for kind, kept in self.kept.items():
             if not kept.count:
                 continue
-            if kind == "image":
-                keys = [path] if path else []
-            elif kind == "folder":
-                keys = list(self._keys_of(place.rpartition("/")[0]))
+            if kind == "folder":
+                keys = self._keys_of(place.rpartition("/")[0])
             else:
-                keys = [str(record[kind])] if record[kind] is not None else []
-            for key in keys:
+                own = path if kind == "image" else record[kind]
+                keys = () if own is None else ((str(own), ""),)
+            for key, folder in keys:
                 rows = kept.rows_for(key)
-                record = labels.merge(record, _checked(record, kind, place, rows))
+                more = labels.merge(record, _checked(record, kind, place, rows))
+                if folder and path is not None and more is not record:
+                    self._reach(key, folder)
+                record = more
         return record
 
     def count_unused(self) -> int:
@@ -103,26 +118,25 @@ class Joins:
         self.conflicts += 1
         self.conflicting += lines[: _SHOWN - len(self.conflicting)]
 
-    def _keys_of_folder(self, folder: str) -> tuple[str, ...]:
-        """Return by what rows are kept that mean a folder, or one that it is in."""
-        places = [folder, *matching.folders_above(folder)] if folder else []
-        return tuple(key for place in places for key in matching.folder_keys(place))
+    def _reach(self, key: str, folder: str) -> None:
+        """Note that a row reached images in a folder; only the topmost ones are kept."""
+        known = self._reached.setdefault(key, [])
+        if not any(f"{folder}/".startswith(f"{one}/") for one in known):
+            known[:] = [one for one in known if not one.startswith(f"{folder}/")] + [folder]
 
-    def _find_ambiguous_folders(self, paths: Iterable[str]) -> list[str]:
-        """Say which rows mean several folders of images, of which none is in another."""
-        folders = {matching.plain_path(path).rpartition("/")[0] for path in paths}
-        folders |= {above for one in [*folders] for above in matching.folders_above(one)}
-        tops: dict[str, list[str]] = {}
-        for folder in sorted(folders - {""}, key=lambda one: one.split("/")):
-            for key in matching.folder_keys(folder):
-                known = tops.setdefault(key, [])
-                if not (known and folder.startswith(f"{known[-1]}/")):
-                    known.append(folder)
-        return [
-            f"{at} could be of {_either(tops[key])}"
-            for key, at in self.kept["folder"].places()
-            if len(tops.get(key, ())) > 1
-        ]
+    def _keys_of_folder(self, folder: str) -> tuple[tuple[str, str], ...]:
+        """Return by what rows are kept that mean a folder, or one that it is in, and which."""
+        places = [folder, *matching.folders_above(folder)] if folder else []
+        keys = ((key, one) for one in places for key in matching.folder_keys(one, self._ways))
+        return tuple(keys)
+
+
+def _refuse(ambiguous: Sequence[str]) -> None:
+    if ambiguous:
+        raise IntegrityError(
+            f"a row that is joined to images could be of others: {ambiguous[0]}",
+            details=ambiguous[1:_SHOWN],
+        )
 
 
 def _find_differing(kind: str, rows: Iterable[Kept]) -> dict[str, dict[Value, str]]:

@@ -81,9 +81,10 @@ class Additions:
         if not self.count:
             return
         self._sort()
-        self._base.execute("INSERT OR IGNORE INTO asked VALUES (?)", (key,))
         found = "SELECT record, at FROM rows WHERE key = ? ORDER BY rowid"
-        for record, at in self._base.execute(found, (key,)):
+        for number, (record, at) in enumerate(self._base.execute(found, (key,))):
+            if not number:
+                self._base.execute("INSERT OR IGNORE INTO asked VALUES (?)", (key,))
             yield Kept(json.loads(record), at)
 
     def count_unused(self) -> int:
