@@ -8,7 +8,8 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from math import isfinite
+from operator import mul
 from typing import Any, TypeAlias
 
 SIDES = 4  # of a box: x, y, width, height
@@ -66,20 +67,17 @@ class Outlined:
 
 def make_box(name: str, numbers: Any) -> Outline | None:
     """Return a box of x, y, width and height; None if these are none."""
-    if not isinstance(numbers, list) or len(numbers) != SIDES or not all(map(_is_place, numbers)):
+    if (found := _places(numbers)) is None or len(found) != SIDES:
         return None
-    x, y, width, height = map(float, numbers)
+    x, y, width, height = found
     return Outline(name, (x, y, width, height)) if width > 0 and height > 0 else None
 
 
 def make_polygon(name: str, paths: Sequence[Any]) -> Outline | None:
     """Return a polygon of lists x, y, x, y …; None if one of these has no inside."""
-    found = []
-    for path in paths:
-        if not isinstance(path, list) or len(path) % 2 or not all(map(_is_place, path)):
-            return None
-        found.append(array("d", path))
-    if not found or any(len(one) < 2 * _FEWEST or not _area(one) for one in found):
+    found = [one for path in paths if (one := _places(path)) is not None]
+    has_inside = all(len(one) % 2 == 0 and len(one) >= 2 * _FEWEST and _area(one) for one in found)
+    if not found or len(found) < len(paths) or not has_inside:
         return None
     x, y = (min(min(one[side::2]) for one in found) for side in (0, 1))
     right, below = (max(max(one[side::2]) for one in found) for side in (0, 1))
@@ -92,12 +90,16 @@ def read_size(value: object) -> int | None:
     return value if is_number and 0 < value <= _FARTHEST else None  # type: ignore[operator,return-value]
 
 
-def _is_place(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) <= _FARTHEST  # type: ignore[arg-type]  # NaN is not
+def _places(numbers: Any) -> "Points | None":
+    """Return numbers that may be places on a picture; None if one of them is not."""
+    if not isinstance(numbers, list) or not numbers or not set(map(type, numbers)) <= {int, float}:
+        return None
+    if not (min(numbers) >= -_FARTHEST and max(numbers) <= _FARTHEST and isfinite(sum(numbers))):
+        return None
+    return array("d", numbers)
 
 
 def _area(path: Points) -> float:
-    points = list(zip(path[::2], path[1::2], strict=True))
-    twice = sum(x * below - right * y for (x, y), (right, below) in pairwise([*points, points[0]]))
+    x, y = path[::2], path[1::2]
+    twice: float = sum(map(mul, x, y[1:] + y[:1])) - sum(map(mul, x[1:] + x[:1], y))
     return abs(twice) / 2

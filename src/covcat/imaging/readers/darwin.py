@@ -11,7 +11,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from lzma import LZMAError
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,6 +29,7 @@ _MAX_TOTAL = 4_000_000_000  # of all in one zip; V7's own have about 0.6
 _OWN = ("json", "filename", "width", "height", "annotations", "tags", "other")
 _ADDRESSES = ("url", "thumbnail_url", "workview_url")
 _POINTS = ("path", "additional_paths", "paths")  # of a polygon; the last in format 2
+_XY = itemgetter("x", "y")
 _OF_FORMAT_2 = {"id", "slot_names"}  # of every annotation
 _PAIR = re.compile(r"([^/:]+)[/:](.+)", re.DOTALL)
 _BROKEN = (
@@ -113,12 +116,14 @@ def _paths(polygon: dict[str, Any]) -> list[Any]:
     """Return the paths of a polygon as x, y, x, y …; None in the place of what is none."""
     more = polygon.get("additional_paths")
     paths = polygon.get("paths") or [polygon.get("path"), *(more if isinstance(more, list) else ())]
-    return [
-        [one.get(side) if isinstance(one, dict) else None for one in path for side in "xy"]
-        if isinstance(path, list)
-        else None
-        for path in (paths if isinstance(paths, list) else ())
-    ]
+    return [_numbers(path) for path in paths] if isinstance(paths, list) else []
+
+
+def _numbers(path: Any) -> list[Any] | None:
+    try:
+        return [*chain.from_iterable(map(_XY, path))]
+    except (KeyError, TypeError, IndexError):
+        return None
 
 
 def _cells(tree: dict[str, Any], image: dict[str, Any]) -> dict[str, str]:
