@@ -75,7 +75,7 @@ DEFAULTS = [
     "covidnet-ct@2022-06-08",
     "mosmed",
     "bimcv",
-    "stoic",
+    "stoic@latest",
     "covid-ctset",
     "covid-ct-md",
     "sample@1",

@@ -217,8 +217,8 @@ def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
             "covcat show co",
             [
                 *("cohen", "cord-19", "covid-net", "covid-ct", "coronacases", "covid-blues"),
-                *("covid-cxnet", "covidnet-ct", "covid-ctset", "covid-ct-md"),
                 *("covid-cxnet", "covidnet-ct", "covid-19-ar", "covid-19-ny-sbu"),
+                *("covid-ctset", "covid-ct-md"),
             ],
         ),
         ("covcat list --modality ", ["ct", "xray", "mri", "ultrasound"]),

@@ -34,6 +34,7 @@ VERIFIED = {
     "covid-net@covidx-cxr2": {"host-md5"},
     "covid-net@covidx-cxr3": {"git-tree"},
     "pocus@2022-04-13": {"git-tree"},
+    "stoic@latest": {"first-use"},
     "v7@2020-06-29": {"git-tree"},
     "actualmed@2020-05-05": {"git-tree"},
     "figure1@2020-05-08": {"git-tree"},
@@ -87,6 +88,13 @@ def test_other_bytes_are_refused_by_the_packaged_pins(covcat, stock: Stock, name
     ran = covcat("fetch", name, mirror=stock.world.url)
     assert (ran.code, ran.out) == (5, "")
     assert not list(Path("covcat-data").glob("[!.]*"))
+
+
+def test_the_labels_of_stoic_come_without_its_volumes(covcat, stock: Stock) -> None:
+    ran = covcat("fetch", "stoic", "--include", "metadata/*", *stock.options, mirror=None)
+    assert [*here(ran)] == ["metadata/reference.csv"]
+    said = covcat("images", "stoic", "--all", "--columns", "image_id,covid", mirror=None)
+    assert said.out.splitlines()[1:] == ["stoic:10011\tyes", "stoic:1002\tno"]
 
 
 def test_who_must_agree_first_is_told_where_and_how_to_go_on(covcat, stock: Stock) -> None:

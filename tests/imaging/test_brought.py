@@ -1,7 +1,6 @@
 """Sets that nobody may fetch: what a person brought, by the folders and tables of their sources.
 
-Folders and heads of tables are those of the organisers' code for STOIC, of all.csv and
-Patient_details.csv of mr7495/COVID-CTset, of "Sample data" of ShahinSHH/COVID-CT-MD, and of what
+Folders and heads of tables are those of all.csv and Patient_details.csv of mr7495/COVID-CTset, of "Sample data" of ShahinSHH/COVID-CT-MD, and of what
 bimcvcovid19i reads of BIMCV-COVID19+.
 """
 
@@ -58,18 +57,6 @@ BROUGHT = {
             FILMS[1]: "bimcv:sub-S03427 bimcv:ses-E06828 xray  M 75 2020-02-29 unknown "
             "sin hallazgos ['normal']",
             FILMS[2]: "bimcv:sub-S03427 bimcv:ses-E06829 ct  M 75 2020-03-01 unknown neumonia ",
-        },
-    ),
-    "stoic": (
-        {
-            "metadata/reference.csv": "PatientID,probCOVID,probSevere\n10011,1,1\n1002,0,0\n",
-            "data/mha/10011.mha": b"ObjectType = Image\n",
-            "data/mha/1002.mha": b"ObjectType = Image\n",
-        },
-        "covid pcr severity patient_id",
-        {
-            "data/mha/10011.mha": "yes yes 1 stoic:10011",
-            "data/mha/1002.mha": "no no 0 stoic:1002",
         },
     ),
     "covid-ctset": (

@@ -656,6 +656,19 @@ def test_volumes_of_coronacases_have_their_masks_and_patients() -> None:
     assert values(of(records, cut), "covid width matched") == ["unknown", None, "image only"]
 
 
+def test_volumes_of_stoic_are_called_as_their_patients_in_the_table_of_both_outcomes() -> None:
+    """Columns as training/train.py of luukboulogne/stoic2021-baseline-finalphase reads them."""
+    table = text_of("PatientID,probCOVID,probSevere", "10011,1,1", "1002,0,0", "77,1,0")
+    volumes = {f"data/mha/{patient}.mha": b"ObjectType = Image\n" for patient in (10011, 1002)}
+    records, report = indexed("stoic", {"metadata/reference.csv": table, **volumes})
+    assert [values(one, "path covid pcr severity patient_id finding") for one in records] == [
+        ["data/mha/10011.mha", "yes", "yes", "1", "stoic:10011", "COVID-19"],
+        ["data/mha/1002.mha", "no", "no", "0", "stoic:1002", None],
+        [None, "yes", "yes", "0", "stoic:77", "COVID-19"],
+    ]
+    assert (report.images, report.unreadable) == (2, 0)
+
+
 def test_slices_and_volumes_of_medseg_have_their_masks() -> None:
     """Synthetic: slices stacked in one file, volumes in a folder, masks beside them."""
     folders = ("rp_im", "rp_msk", "rp_lung_msk")

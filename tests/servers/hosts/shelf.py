@@ -145,6 +145,13 @@ def _web(work: _Work, file: Tree) -> None:
 
 
 def _s3(work: _Work, file: Tree) -> None:
+    if "prefix" in file:
+        for name, data in stock.bucket(file["prefix"]).items():
+            key = file["prefix"] + name
+            work.world.s3.add(file["bucket"], file["region"], key, data)
+            work.done.served[name] = data
+            work.done.files[file.get("into", "") + name] = data
+        return
     inside = stock.papers_of(work.release.id)
     data = stock.tar_gz(inside)
     work.world.s3.add(file["bucket"], file["region"], file["key"], data)

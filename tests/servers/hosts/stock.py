@@ -136,6 +136,13 @@ def kaggle(dataset: str) -> Inside:
     return {name: made(name) for name in _KAGGLE[dataset].split()}
 
 
+def bucket(prefix: str) -> Inside:
+    """Return what lies below a prefix of STOIC's bucket, as the organisers' code reads it."""
+    if prefix == "metadata/":
+        return {"reference.csv": b"PatientID,probCOVID,probSevere\n10011,1,0\n1002,0,0\n"}
+    return {f"mha/{patient}.mha": made(f"{patient}.mha") for patient in (10011, 1002)}
+
+
 def papers_of(date: str) -> Inside:
     """Return a release of CORD-19: archives inside an archive, in the layout of its time."""
     first = "0001418189999fea7f7cbe3e82703d71c85a6fe5.json"
