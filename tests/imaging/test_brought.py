@@ -1,7 +1,7 @@
 """Sets that nobody may fetch: what a person brought, by the folders and tables of their sources.
 
-Folders and heads of tables are those of all.csv and Patient_details.csv of mr7495/COVID-CTset, of "Sample data" of ShahinSHH/COVID-CT-MD, and of what
-bimcvcovid19i reads of BIMCV-COVID19+.
+Folders and heads of tables are those of all.csv and Patient_details.csv of mr7495/COVID-CTset, of
+"Sample data" of ShahinSHH/COVID-CT-MD, and of what bimcvcovid19i reads of BIMCV-COVID19+.
 """
 
 import csv
