@@ -263,6 +263,7 @@ FREE = {
         "--data-dir",
         "--catalog",
         "--mirror",
+        "--engine",
         "--output",
         "--from",
         "--at",

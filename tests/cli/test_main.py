@@ -202,7 +202,11 @@ def test_fetching_by_a_licence_that_the_catalog_lacks_names_those_it_has(covcat)
         (["fetch", "v7", "--limit-rate", "5X"], "500M or 2G", "such as --limit-rate 5M"),
         (["fetch", "v7", "--limit-rate", "0"], "500k or 5M", "such as --limit-rate 5M"),
         (["cache", "prune", "--older-than", "x"], "such as 14d", "such as --older-than 14d"),
-        (["list", "--mirror", "lab:80"], "http or https", "such as --mirror http://127.0.0.1:8080"),
+        (
+            ["list", "--mirror", "lab:80"],
+            "neither a web server nor a store",
+            "such as --mirror http://127.0.0.1:8080",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_those_that_can_and_a_suggestion(
