@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import certifi
+import hypothesis
 import pytest
 import typer.main
 from makers.archives import RAW, REPOSITORY, git_zip
@@ -35,6 +36,10 @@ MEASURED = {  # files whose programs coverage is to see: it makes each start hal
     "test_attempt",  # bars, signals
     "test_cluster",  # a client of Dask has threads and words of its own
 }
+
+
+hypothesis.settings.register_profile("at any speed", deadline=None)
+hypothesis.settings.load_profile("at any speed")
 
 
 def pytest_configure() -> None:

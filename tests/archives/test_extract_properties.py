@@ -20,9 +20,7 @@ from covcat.archives.writing import Place
 from covcat.errors import ExtractionError
 from covcat.names import collision_key, unsafe_name
 
-QUICK = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+QUICK = settings(max_examples=150, derandomize=True, suppress_health_check=list(HealthCheck))
 PART = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6),
     st.sampled_from(

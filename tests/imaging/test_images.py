@@ -683,7 +683,7 @@ RECORD = st.fixed_dictionaries({column.name: VALUES[column.type] for column in C
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=st.lists(RECORD, max_size=4))
 @pytest.mark.large
 def test_every_value_survives_a_file(name: str, rows: list[Record], tmp_path_factory) -> None:

@@ -404,7 +404,7 @@ def test_every_command_warns_of_rows_that_contradict_each_other(covcat: Callable
 
 # ---- whatever the tables say -------------------------------------------------------------------
 
-ALL = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+ALL = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 WORDS = st.sampled_from(["", "SARS", "COVID-19", "negative", "unknown", "MERS; SARS", "=1+1"])
 KEYS = st.sampled_from(["A", "B", "C", "", "a ", "\u00e9"])
 AGES = st.sampled_from(["", "40", "41", "50+"])

@@ -32,9 +32,7 @@ from covcat.imaging.readers import names
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.delimited import enough, unique
 
-QUICK = settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+QUICK = settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 REAL = Path(__file__).parents[3] / "shared" / "real" / "tables" / "v7-covid-only-sample.zip"
 needs_pydicom = pytest.mark.skipif(
     importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"

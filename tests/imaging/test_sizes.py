@@ -31,9 +31,7 @@ from makers.tables import (
 from covcat.imaging import sizes
 from covcat.imaging.sizes import Size, read_size
 
-QUICK = settings(
-    max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+QUICK = settings(max_examples=400, derandomize=True, suppress_health_check=list(HealthCheck))
 EXIF = segment(0xE1, b"Exif\0\0" + jpeg(9, 9)[:60000])  # holds a smaller JPEG, as cameras do
 LONG = b"".join(segment(0xE2, bytes(60000)) for _ in range(60))  # 3.6 MB of colour profile
 PRIVATE = {  # sequences of Philips and Siemens, some of unknown length and in other encodings
