@@ -67,10 +67,12 @@ class Buckets:
                 f"<R><Bucket>b</Bucket><Key>{escape(key)}</Key><UploadId>{id}</UploadId></R>"
             )
         id = request.query["uploadId"]
+        if id not in self.uploads:
+            return fault(404, "NoSuchUpload")
         if request.method == "PUT":
             self.uploads[id][int(request.query["partNumber"])] = request.body
             return Reply(200, [("ETag", _tag(request.body))])
-        parts = self.uploads.pop(id, {})
+        parts = self.uploads.pop(id)
         if request.method == "DELETE":
             return Reply(204)
         inside[key] = b"".join(parts[number] for number in sorted(parts))

@@ -4,8 +4,12 @@
 """
 
 import os
+import signal
 import socket
 import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -404,6 +408,29 @@ def test_without_the_extra_the_command_that_installs_it_is_told(covcat, monkeypa
     monkeypatch.setattr(place, "find_spec", lambda _: None)
     ran = covcat("push", "copies")
     assert (ran.code, "hint: pip install 'covcat[stores]'" in ran.err) == (2, True)
+
+
+@pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server knows what is not whole")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_push_that_is_asked_to_stop_leaves_no_parts(
+    covcat, shelf, buckets, bucket: There, number: signal.Signals
+) -> None:
+    brought(covcat, shelf, {"top/large": bytes(place.PART) * 6})
+    has_begun = threading.Event()
+
+    def slowly(request):
+        if "partNumber" in request.query:
+            has_begun.set()
+            time.sleep(0.2)
+
+    buckets.before = slowly
+    command = [sys.executable, "-m", "covcat", "push", bucket.address, "--catalog", "shelf"]
+    running = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    assert has_begun.wait(60)
+    running.send_signal(number)
+    assert running.wait(60) == 128 + number
+    assert buckets.uploads == {}
+    assert "odd/1/manifest.json" not in bucket.tree()
 
 
 def test_what_a_killed_push_left_in_a_folder_is_swept(covcat, offered, tmp_path: Path) -> None:

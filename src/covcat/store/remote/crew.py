@@ -29,29 +29,34 @@ class Crew:
         """
         self._stop.clear()
         todo, lock, errors = iter(items), threading.Lock(), list[BaseException]()
+        ended = threading.Semaphore(0)  # a `join` that a signal breaks off forgets its thread
 
         def loop() -> None:
-            while not self._stop.is_set():
-                with lock:
-                    one = next(todo, None)
-                if one is None:
-                    return
-                try:
+            try:
+                while not self._stop.is_set():
+                    with lock:
+                        one = next(todo, None)
+                    if one is None:
+                        return
                     work(one)
-                except BaseException as error:  # raised again by who waits
-                    errors.append(error)
-                    self._stop.set()
+            except BaseException as error:  # raised again by who waits
+                errors.append(error)
+                self._stop.set()
+            finally:
+                ended.release()
 
-        threads = [threading.Thread(target=loop, daemon=True) for _ in range(self._size)]
+        left = 0
         try:
-            for one in threads:
-                one.start()
-            for one in threads:
-                one.join()
+            for _ in range(self._size):
+                threading.Thread(target=loop, daemon=True).start()
+                left += 1
+            while left:
+                ended.acquire()
+                left -= 1
         finally:
             self._stop.set()
             until = time.monotonic() + _PATIENCE
-            for one in filter(threading.Thread.is_alive, threads):
-                one.join(max(0, until - time.monotonic()))
+            while left and ended.acquire(timeout=max(0, until - time.monotonic())):
+                left -= 1
         if errors:  # those that were stopped followed the first
             raise errors[0]
