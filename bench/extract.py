@@ -64,6 +64,7 @@ class Run:
     seconds: float
     peak: int  # KiB of memory
     error: str = ""
+    processors: float = 0.0  # seconds of them
 
 
 @dataclass(slots=True)

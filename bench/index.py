@@ -273,7 +273,7 @@ def timed(arguments: Command) -> Run:
     taken = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     error = (last_error(said) or "failed") if process.returncode else ""
-    return Run(taken, usage.ru_maxrss, error)
+    return Run(taken, usage.ru_maxrss, error, usage.ru_utime + usage.ru_stime)
 
 
 def measure(setting: Setting, case: str, id: str, runs: int) -> dict[str, Runs]:

@@ -25,7 +25,7 @@ from extract import Command, covcat
 from index import ENTRY, HEADER, timed
 
 PICTURES, EACH = 1_000_000, 5  # pictures, and of each patient about so many
-TARGET = 10.0  # seconds
+TARGET = 10.0  # seconds of processors: others may be at work
 COLUMNS = "image_id,path,patient_id,finding,view,split"
 OLD = 0.9  # of the patients, before the others come
 SEED = 19
@@ -100,9 +100,10 @@ def measure(folder: Path, count: int) -> None:
         ran = timed(command(folder, *args, *output))
         said = f"covcat {name}: {ran.error}" if ran.error else ""
         peak = f"peak {ran.peak / 1024:.0f} MiB"
-        verdict = "met" if ran.seconds < TARGET * count / PICTURES else "missed"
+        verdict = "met" if ran.processors < TARGET * count / PICTURES else "missed"
         target = f"   target {TARGET:.0f} s for {PICTURES:,}: {verdict}" if "split" in name else ""
-        print(said or f"{name:28} {ran.seconds:6.1f} s   {peak}{target}", flush=True)
+        took = f"{ran.seconds:6.1f} s, {ran.processors:.1f} s of processors"
+        print(said or f"{name:28} {took}   {peak}{target}", flush=True)
 
 
 def moved(count: int) -> None:

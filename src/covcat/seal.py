@@ -43,20 +43,24 @@ def append(path: Path) -> None:
         stream.write(_seal(found.hexdigest()))
 
 
-def holds(stream: BinaryIO, size: int) -> bool:
-    """Tell if a file of `size` bytes is as it was sealed, without keeping it in memory."""
+def holds(stream: BinaryIO, size: int) -> str:
+    """Return the sha256 of what is sealed in a file of `size` bytes, or "" if it was changed.
+
+    It is not kept in memory.
+    """
     if size < SIZE:
-        return False
+        return ""
     stream.seek(size - SIZE)
     end = stream.read()
     if not end.startswith(_MARK):  # nothing of a long file is read in vain
-        return False
+        return ""
     stream.seek(0)
     found, left = hashlib.sha256(), size - SIZE
     while left and (data := stream.read(min(left, _CHUNK))):
         found.update(data)
         left -= len(data)
-    return not left and end == _seal(found.hexdigest())
+    digest = found.hexdigest()
+    return digest if not left and end == _seal(digest) else ""
 
 
 def _seal(digest: str) -> bytes:

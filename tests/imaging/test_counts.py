@@ -25,7 +25,8 @@ from covcat.catalog import check, listing, load
 from covcat.catalog.columns import COLUMNS, NAMES, Record
 from covcat.imaging import counts as images_counts
 from covcat.imaging.build import IndexReport
-from covcat.imaging.opening import Index, ReleaseState
+from covcat.imaging.checked import ReleaseState
+from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
 
 SHARED = Path(__file__).parents[3] / "shared" / "real"

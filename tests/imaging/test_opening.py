@@ -21,10 +21,12 @@ import pytest
 from covcat import seal
 from covcat.catalog import load
 from covcat.errors import DiskError, IntegrityError
-from covcat.imaging import index
+from covcat.imaging import checked, index, opening
 from covcat.imaging.build import IndexReport
-from covcat.imaging.opening import Index, ReleaseState
+from covcat.imaging.checked import ReleaseState
+from covcat.imaging.opening import Index
 from covcat.progress import Silent
+from covcat.store import cached
 from covcat.store.folder import Store
 
 DATA = Path("covcat-data")
@@ -45,8 +47,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(made: Path) -> None:
+def here(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(made, DATA)
+    monkeypatch.setattr(checked, "_LEAST", 0)  # as of a large one it is kept that it was looked at
 
 
 def asked() -> Index:
@@ -208,6 +211,26 @@ def test_a_folder_in_the_place_of_an_index_is_an_error_of_the_disk(here: None, c
     INDEX.unlink()
     INDEX.mkdir()
     assert covcat("images", "sample", "--format", "ids").code == 8
+
+
+def test_an_index_that_was_looked_at_is_not_looked_at_again(here: None, monkeypatch) -> None:
+    before, looked = asked(), []
+    monkeypatch.setattr(opening, "_named_files", lambda *args: looked.append(args))
+    again = asked()
+    assert (again.state, again.report, looked) == (before.state, before.report, [])
+    kept = cached.checked_of(RELEASE)
+    assert kept is not None
+    whole = kept.read_text()
+    for damaged in ("", "[]", whole[:-1], whole.replace(before.state.files_sha256, "0" * 64)):
+        kept.write_text(damaged)
+        with pytest.raises(DiskError):  # it was looked at, and found to be none
+            asked()
+        assert looked, damaged
+        looked.clear()
+    kept.write_text(whole)
+    kept.chmod(0o666)  # anybody can have written it
+    with pytest.raises(DiskError):
+        asked()
 
 
 def test_an_index_that_is_removed_is_still_read(here: None, monkeypatch) -> None:

@@ -10,8 +10,9 @@ from makers import entries
 
 from covcat.catalog.columns import NAMES, Record
 from covcat.errors import IntegrityError
+from covcat.imaging.checked import ReleaseState
 from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
-from covcat.imaging.opening import ReleaseState, Row
+from covcat.imaging.opening import Row
 from covcat.imaging.write import table_of
 from covcat.overlap import leaks, split_lock
 from covcat.overlap.divide import divide

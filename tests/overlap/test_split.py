@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -212,6 +213,18 @@ def test_pictures_of_the_same_bytes_are_on_one_side(put: Put, covcat) -> None:
 
 
 ODD = ['a,b".png', "=cmd.png", "ü b.png", "'q.png"]
+
+
+def test_a_digest_that_is_none_is_an_error_of_integrity(put: Put, covcat) -> None:
+    put(many(5))
+    for name in ("manifest.json", "SHA256SUMS"):  # whoever edits one of them is told that
+        place = Path("covcat-data/set/1", name)
+        lines = place.read_text().splitlines(keepends=True)
+        edited = [re.sub("[0-9a-f]{64}", "ab cd", one) if ".png" in one else one for one in lines]
+        place.write_text("".join(edited))
+    ran = covcat("split", "set")
+    assert ran.code == 5
+    assert "has a sha256 that is none" in ran.err
 
 
 def test_odd_names_and_several_rows_of_a_picture_are_written_whole(put: Put, covcat) -> None:

@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
+from covcat.imaging.checked import ReleaseState
 from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule
-from covcat.imaging.opening import ReleaseState
 from covcat.imaging.query import ONE_PER, Question
 from covcat.seal import parse_json
 from covcat.version import __version__

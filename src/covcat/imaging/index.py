@@ -26,7 +26,8 @@ from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.files import FILE_MODE, IS_WINDOWS, disk_errors, hashed
 from covcat.imaging import build
 from covcat.imaging.build import tables_of
-from covcat.imaging.opening import Index, IndexOrigin, open_index
+from covcat.imaging.checked import IndexOrigin
+from covcat.imaging.opening import Index, open_index
 from covcat.progress import Progress
 from covcat.store import cached, overlaps
 from covcat.store.folder import INDEX, Store
@@ -184,4 +185,4 @@ def _origin_of(folder: Path, resource: Resource, release: Release) -> IndexOrigi
             overlaps.known(folder),
         ]
     whole = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts))
-    return IndexOrigin(resource.id, release.id, whole.hexdigest(), manifest)
+    return IndexOrigin(resource.id, release.id, whole.hexdigest(), manifest, folder)

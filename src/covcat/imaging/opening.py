@@ -15,7 +15,6 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,9 @@ from covcat.catalog.columns import NAMES, Record, Value
 from covcat.catalog.entries import USES
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.files import opened
+from covcat.imaging import checked
 from covcat.imaging.build import SCHEMA, IndexReport
+from covcat.imaging.checked import IndexOrigin, ReleaseState
 from covcat.names import unsafe_name
 from covcat.store import manifest
 
@@ -56,34 +57,6 @@ OF_A_PICTURE = (  # what a row takes from a picture that lies elsewhere
 
 Row = tuple[Any, ...]  # values of the columns that were asked for
 Joined = tuple[Value, Value, Value, int | None]  # rowid, found_in, found_by, number of a picture
-
-
-@dataclass(frozen=True, slots=True)
-class IndexOrigin:
-    """What an index was made of."""
-
-    resource: str
-    release: str
-    key: str  # changes with all that the rows depend on
-    manifest: bytes
-
-    @property
-    def name(self) -> str:
-        """ID@RELEASE."""
-        return f"{self.resource}@{self.release}"
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseState:
-    """Which state of a release an index is of.
-
-    A manifest tells when and from where it came too: `files_sha256` is the same for everybody.
-    """
-
-    release: str  # ID@RELEASE
-    files: int
-    files_sha256: str  # of the lines of SHA256SUMS that begin with files/
-    manifest_sha256: str
 
 
 class Index:
@@ -212,14 +185,14 @@ def open_index(path: Path, origin: IndexOrigin) -> Index | None:
     try:
         with opened(path, follow=False) as stream:
             status = os.fstat(stream.fileno())
-            if not seal.holds(stream, status.st_size):
+            if not (sha256 := seal.holds(stream, status.st_size)):
                 return None
             uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
             base = sqlite3.connect(uri, uri=True)
             index = None
             try:
                 if os.path.samestat(status, path.lstat()):
-                    index = _check(base, origin, path)
+                    index = _check(base, origin, path, sha256)
             finally:
                 if index is None:
                     base.close()
@@ -228,13 +201,27 @@ def open_index(path: Path, origin: IndexOrigin) -> Index | None:
         return None
 
 
-def _check(base: sqlite3.Connection, origin: IndexOrigin, path: Path) -> Index | None:
+def _check(base: sqlite3.Connection, origin: IndexOrigin, path: Path, sha256: str) -> Index | None:
     """Look at what would lead elsewhere, were it forged: what the tables are, and every path."""
     if [row[0] for row in base.execute("SELECT sql FROM sqlite_master")] != list(SCHEMA):
         return None
     about = dict(base.execute("SELECT key, value FROM about").fetchall())
     if about["key"] != origin.key:
         return None
+    report = _report(json.loads(about["report"]))
+    state = checked.recall(origin, sha256)
+    if state is None:
+        if (files := _named_files(base, origin)) is None:
+            return None
+        state = _state(origin, files)
+        checked.remember(origin, sha256, state)
+    return Index(base, state, report, path)
+
+
+def _named_files(
+    base: sqlite3.Connection, origin: IndexOrigin
+) -> list[tuple[str, str, str]] | None:
+    """Return path, bytes and sha256 of the release's files, if the rows name no others."""
     found = base.execute("SELECT DISTINCT resource, release, mask_path FROM images").fetchall()
     if {row[:2] for row in found} - {(origin.resource, origin.release)}:
         return None
@@ -247,7 +234,7 @@ def _check(base: sqlite3.Connection, origin: IndexOrigin, path: Path) -> Index |
         return None
     if usual is None and any(unsafe_name(path.partition("/")[2]) for path, *_ in files):
         return None
-    return Index(base, _state(origin, files), _report(json.loads(about["report"])), path)
+    return files
 
 
 def _files_of(record: bytes) -> list[tuple[str, str, str]]:

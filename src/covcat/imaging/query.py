@@ -186,26 +186,25 @@ def is_gone(path: str, size: Value) -> bool:
     return status.st_size != size or not stat.S_ISREG(status.st_mode)
 
 
-def find_gone(folder: Path, files: Iterable[tuple[str, Value]]) -> str | None:
+def find_gone(folder: Path, files: Sequence[tuple[str, Value]]) -> str | None:
     """Return the first of recorded files, each a path and a size, that is gone from a folder."""
     above, before = None, f"{folder}/"
     if os.stat in os.supports_dir_fd:
         with suppress(OSError):  # below an open folder less is to be looked up: a third faster
             above, before = os.open(folder, os.O_RDONLY), ""
     try:
-        for path, size in files:
-            try:  # `suppress` would take a tenth more
-                status = os.stat(before + path, dir_fd=above, follow_symlinks=False)
-            except OSError:
-                status = None
-            if status and status.st_size == size and stat.S_ISREG(status.st_mode):
-                continue
-            if is_gone(f"{folder}/{path}", size):
-                return path
+        with suppress(OSError):  # whichever it is, it is looked for below
+            found = [
+                os.stat(before + path, dir_fd=above, follow_symlinks=False) for path, _ in files
+            ]
+            if [(one.st_size, stat.S_ISREG(one.st_mode)) for one in found] == [
+                (size, True) for _, size in files
+            ]:
+                return None
     finally:
         if above is not None:
             os.close(above)
-    return None
+    return next((path for path, size in files if is_gone(f"{folder}/{path}", size)), None)
 
 
 @dataclass(slots=True)

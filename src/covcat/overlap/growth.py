@@ -36,8 +36,9 @@ class Earlier:
     def all_sides_of(self, subjects: Subjects) -> dict[int, set[str]]:
         """Return by its number the sides on which something of a subject was."""
         found: dict[int, set[str]] = {}
-        for sides, numbers in ((self._ids, subjects.ids), (self._pictures, subjects.pictured)):
-            for id, number in numbers.items():
+        pictures = zip(subjects.known_by, subjects.pictured.tolist(), strict=True)
+        for sides, numbers in ((self._ids, subjects.ids.items()), (self._pictures, pictures)):
+            for id, number in numbers:
                 if side := sides.get(id):
                     found.setdefault(number, set()).add(side)
         return found

@@ -56,11 +56,12 @@ def to_file(
 
 def _with_sides(made: Division, columns: tuple[str, ...]) -> Iterator[list[Row]]:
     """Give the columns of the chosen rows, the side of each row in place of its `split`."""
-    sides = {id: made.sides[number] for id, number in made.subjects.ids.items()}
-    read = tuple("subject" if name == "split" else name for name in columns)
-    at, end = columns.index("split"), len(columns)
-    for rows in cohort_files.chosen(made.cohort, read):
-        yield [(*row[:at], sides[row[at]], *row[at + 1 : end]) for row in rows]
+    at, number = columns.index("split"), 0
+    for rows in cohort_files.chosen(made.cohort, columns):
+        of_rows = made.subjects.of_rows[number : (number := number + len(rows))]
+        values = [*zip(*rows, strict=True)][: len(columns)]
+        values[at] = tuple(map(made.sides.__getitem__, of_rows.tolist()))
+        yield [*zip(*values, strict=True)]
 
 
 def to_folder(

@@ -3,17 +3,18 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
+from covcat.imaging.checked import ReleaseState
 from covcat.imaging.cohort import CohortRule
 from covcat.imaging.cohort_record import question_of
-from covcat.imaging.opening import ReleaseState
 from covcat.overlap.split import METHOD, SIDES, Division
 from covcat.seal import parse_record
 from covcat.version import __version__
@@ -81,8 +82,11 @@ def locked(made: Division, command: str, before: SplitLock | None = None) -> Spl
     rule, wanted = made.cohort.rule, made.wanted
     question = asdict(rule.question)
     del question["with_files_only"]  # a cohort has no others
-    by_ids = _by_side(made, made.subjects.ids, before.ids if before else {})
-    by_pictures = _by_side(made, made.subjects.pictured, before.pictures if before else {})
+    subjects = made.subjects
+    by_ids = _by_side(made, subjects.ids, [*subjects.ids.values()], before.ids if before else {})
+    by_pictures = _by_side(
+        made, subjects.known_by, subjects.pictured, before.pictures if before else {}
+    )
     return SplitLock(
         covcat=__version__,
         command=command,
@@ -101,12 +105,16 @@ def locked(made: Division, command: str, before: SplitLock | None = None) -> Spl
     )
 
 
-def _by_side(made: Division, numbers: Mapping[str, int], before: BySide) -> BySide:
+def _by_side(made: Division, ids: Iterable[str], whose: Any, before: BySide) -> BySide:
     """Share out what subjects of these numbers have; what is asked for no more stays there."""
-    found = {side: [id for id in before.get(side, ()) if id not in numbers] for side in SIDES}
-    put = [found[side].append for side in made.sides]
-    for id, number in numbers.items():
-        put[number](id)
+    import numpy as np
+
+    side_of = np.array(made.sides)[whose]
+    found = {side: [*compress(ids, (side_of == side).tolist())] for side in SIDES}
+    if before:
+        known = {*ids}
+        for side, names in before.items():
+            found[side] += [id for id in names if id not in known]
     return {side: tuple(sorted(names)) for side, names in found.items() if names}
 
 

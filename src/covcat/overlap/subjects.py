@@ -4,17 +4,20 @@ The index joins patients by the same pictures and series; here those of several 
 too, as are pictures of the same bytes. A subject is called by the smallest of its ids.
 """
 
+import shlex
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from covcat.catalog import vocabulary
 from covcat.catalog.columns import Record
+from covcat.errors import IntegrityError
 from covcat.imaging.cohort import Batch, Cohort
 from covcat.imaging.opening import Row
-from covcat.overlap.unions import Union
+from covcat.overlap.unions import Union, numbering
 
 KEYS = ("subject", "patient_id", "same_as", "sha256")  # what joins the rows that have it alike
 _DIGITS = 16  # of a digest, by which a picture is known: 64 bits tell a million apart
@@ -50,7 +53,9 @@ class Subjects:
     strata: dict[Stratum, Tally]
     left_out: Counter[str]  # rows, by the reason
     ids: dict[str, int]  # each id that joins, and whose it is
-    pictured: dict[str, int]  # each picture, and whom it shows
+    known_by: list[str]  # what each picture is known by, in order
+    pictured: Any  # whom each of them shows: an array
+    of_rows: Any  # of each chosen row, in their order: an array
 
     def of(self, record: Record) -> int:
         """Return the number of the subject that a row shows."""
@@ -62,7 +67,7 @@ class _Read:
     """What the chosen rows say; whom each shows, as a number of `joined`."""
 
     joined: Union = field(default_factory=Union)
-    pictures: dict[str, int] = field(default_factory=dict)
+    digests: bytearray = field(default_factory=bytearray)  # of each row, so much as is kept
     alike: dict[str, int] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     whose: Any = field(default_factory=lambda: array("q"))  # of each row
@@ -83,20 +88,45 @@ class _Read:
             for number, other in zip(numbers, others, strict=True):
                 if other:
                     join(number, self.joined.number(other))
-        firsts = [*map(self.pictures.setdefault, digests, numbers)]
-        for number, first in zip(numbers, firsts, strict=True) if firsts != numbers else ():
-            join(number, first)
+        self.digests += _packed(digests, batch.part.name)
         for number, copy in zip(numbers, copies, strict=True) if any(copies) else ():
             if copy and (first := self.alike.setdefault(copy, number)) != number:
                 join(number, first)
         self.whose.extend(numbers)
         for cells, said, column in zip(self.cells, self.said, columns, strict=False):
-            said.extend([cells.setdefault(cell, len(cells)) for cell in column])
+            said.extend(map(cells.__getitem__, column))
+
+    def join_copies(self) -> tuple[list[str], Any]:
+        """Join whom the same bytes show; return each picture, in order, and a row that has it."""
+        import numpy as np
+
+        kind = np.dtype(f">u{_DIGITS // 2}")
+        digests = np.frombuffer(self.digests, kind).astype(kind.newbyteorder("="))
+        order = np.argsort(digests, kind="stable")
+        digests, is_copy = digests[order], np.zeros(len(order), dtype=bool)
+        is_copy[1:] = digests[1:] == digests[:-1]
+        whose = np.frombuffer(self.whose, np.int64)[order]
+        for at in np.flatnonzero(is_copy).tolist():
+            self.joined.join(int(whose[at]), int(whose[at - 1]))
+        spelt = digests[~is_copy].astype(kind).tobytes().hex(" ", kind.itemsize)
+        return spelt.split(), order[~is_copy]
+
+
+def _packed(digests: Sequence[str], name: str) -> bytes:
+    """Return digests as bytes: a manifest that was edited may have what is none."""
+    with suppress(ValueError):
+        packed = bytes.fromhex("".join(digests))
+        if len(packed) == len(digests) * _DIGITS // 2:
+            return packed
+    raise IntegrityError(
+        f"the manifest of {name} has a sha256 that is none",
+        hint=f"covcat verify {shlex.quote(name)}",
+    )
 
 
 def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
     """Read the chosen rows once, and join them to subjects."""
-    read = _Read(cells=[{} for _ in stratify], said=[array("q") for _ in stratify])
+    read = _Read(cells=[numbering() for _ in stratify], said=[array("q") for _ in stratify])
     other, picture = "nullif(patient_id, subject)", f"substr(sha256, 1, {_DIGITS})"
     shown = "found_subject" if cohort.rule.question.found else "NULL"  # as the picture's set has it
     for batch in cohort.judge(("subject", other, shown, "same_as", picture, *stratify)):
@@ -108,26 +138,29 @@ def _numbered(read: _Read, stratify: Sequence[str]) -> Subjects:
     """Give the subjects numbers in the order of their names, whatever order the rows had."""
     import numpy as np
 
-    tops = {id: read.joined.top(number) for id, number in read.joined.numbers.items()}
-    smallest: dict[int, str] = {}
-    for id, top in tops.items():
-        if top not in smallest or id < smallest[top]:
-            smallest[top] = id
-    places = {top: place for place, top in enumerate(sorted(smallest, key=smallest.__getitem__))}
-    of = np.array([places[top] for top in tops.values()], dtype=np.int64)
+    pictures, rows = read.join_copies()
+    ids = [*read.joined.numbers]
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    ranks, best = np.empty(len(ids), dtype=np.int64), np.full(len(ids), len(ids))
+    ranks[order] = np.arange(len(ids))
+    np.minimum.at(best, tops := read.joined.tops(), ranks)
+    smallest, of = np.unique(best[tops], return_inverse=True)
+    names = [ids[order[rank]] for rank in smallest.tolist()]
     whose = of[np.frombuffer(read.whose, np.int64)]
-    pictured = of[np.fromiter(read.pictures.values(), np.int64, len(read.pictures))]
+    pictured = whose[rows]
     strata: dict[Stratum, Tally] = {}
     for column, cells, said in zip(stratify, read.cells, read.said, strict=True):
         strata |= _tallies(column, cells, np.frombuffer(said, np.int64), whose)
     return Subjects(
-        names=sorted(smallest.values()),
-        pictures=np.bincount(pictured, minlength=len(places)).tolist(),
-        rows=np.bincount(whose, minlength=len(places)).tolist(),
+        names=names,
+        pictures=np.bincount(pictured, minlength=len(names)).tolist(),
+        rows=np.bincount(whose, minlength=len(names)).tolist(),
         strata=dict(sorted(strata.items())),
         left_out=read.left_out,
-        ids=dict(zip(tops, of.tolist(), strict=True)),
-        pictured=dict(zip(read.pictures, pictured.tolist(), strict=True)),
+        ids=dict(zip(ids, of.tolist(), strict=True)),
+        known_by=pictures,
+        pictured=pictured,
+        of_rows=whose,
     )
 
 

@@ -12,7 +12,7 @@ from covcat.files import IS_WINDOWS, is_anybodys
 
 _SUFFIX = ".sqlite"
 _LONGEST = 50  # characters of a name: 255 bytes hold two of them, whatever their script
-_OVERLAP = ".overlap.json"
+_OVERLAP, _CHECKED = ".overlap.json", ".checked.json"
 
 
 def place() -> Path | None:
@@ -74,6 +74,12 @@ def overlap_of(release: Path) -> Path | None:
     return None if index is None else index.with_suffix(_OVERLAP)
 
 
+def checked_of(release: Path) -> Path | None:
+    """Return where it lies which index of a release folder was looked at, there or not."""
+    index = index_of(release)
+    return None if index is None else index.with_suffix(_CHECKED)
+
+
 def is_own(index: Path) -> bool:
     """Tell if an index is there, and none but this user can have put it there."""
     try:
@@ -88,6 +94,11 @@ def is_own(index: Path) -> bool:
 def indexes() -> list[tuple[str, Path]]:
     """Return ID@RELEASE and path of each, of whatever data folder."""
     return _inside(place(), _SUFFIX)
+
+
+def checks() -> list[tuple[str, Path]]:
+    """Return the same of each record of an index that was looked at."""
+    return _inside(place(), _CHECKED)
 
 
 def overlaps() -> list[tuple[str, Path]]:

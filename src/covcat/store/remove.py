@@ -227,7 +227,7 @@ def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
             if (folder / own).is_file():
                 yield beside, name, folder / own, _is_held(store, name)
     cache: dict[Kind, list[tuple[str, Path]]] = {
-        "index": cached.indexes(),  # whoever reads one has it open
+        "index": [*cached.indexes(), *cached.checks()],  # whoever reads one has it open
         "features": cached.features(),
         "overlap": cached.overlaps(),
     }
