@@ -1,22 +1,17 @@
 """Frames of DICOM files in the window that they name; what cannot be decoded says why."""
 
-import io
-
 import cv2
 import numpy as np
 import pytest
+from makers.dicom import dataset, saved
 from makers.pictures import film
-from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
-    CTImageStorage,
-    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLSLossless,
     RLELossless,
-    generate_uid,
 )
 
 from covcat.overlap.decode import frames
@@ -24,37 +19,6 @@ from covcat.overlap.reasons import NoPicture
 
 FILM = film(1, 160, 120)
 DEEP = FILM.astype(np.int16) * 8 - 1000  # as Hounsfield units
-
-
-def dataset(values, **more):
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = CTImageStorage
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
-    data.Modality = "CT"
-    shape = values.shape
-    if values.ndim == 3 and shape[-1] != 3:
-        data.NumberOfFrames, shape = shape[0], shape[1:]
-    data.Rows, data.Columns = shape[:2]
-    data.SamplesPerPixel = 3 if shape[2:] == (3,) else 1
-    data.PhotometricInterpretation = "RGB" if shape[2:] == (3,) else "MONOCHROME2"
-    if data.SamplesPerPixel == 3:
-        data.PlanarConfiguration = 0
-    data.BitsAllocated = data.BitsStored = values.itemsize * 8
-    data.HighBit = data.BitsStored - 1
-    data.PixelRepresentation = int(values.dtype.kind == "i")
-    data.PixelData = values.tobytes()
-    for name, value in more.items():
-        setattr(data, name, value)
-    return data
-
-
-def saved(data, syntax=ExplicitVRLittleEndian):
-    data.file_meta.TransferSyntaxUID = syntax
-    buffer = io.BytesIO()
-    data.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 def packed(values, syntax, *pieces, **more):

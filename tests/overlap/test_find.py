@@ -5,13 +5,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from makers.dicom import dataset, saved
 from makers.pictures import film
+from pydicom.uid import generate_uid
 
 from covcat.overlap.describing import DescribedSet, described
 from covcat.overlap.feature_store import FeatureStore
 from covcat.overlap.features import method
 from covcat.overlap.find import Overlap, find_overlap
-from covcat.overlap.pairs import Pair
+from covcat.overlap.pairs import VERDICTS, Pair
 from covcat.overlap.pictures import of_folder
 from covcat.progress import Silent
 
@@ -138,3 +140,28 @@ def test_no_set_and_an_empty_set_have_no_pairs(tmp_path):
     (tmp_path / "empty").mkdir()
     assert found(tmp_path / "empty").pairs == ()
     assert find_overlap([], Silent(), within=True).pairs == ()
+
+
+def test_slices_of_one_series_are_the_same_picture_only_if_they_are_the_same_pixels(tmp_path):
+    """As a scanner writes them: a file each, with one SeriesInstanceUID and their own instance."""
+    series, slice_ = generate_uid(), generate_uid()
+    of = {"SeriesInstanceUID": series}
+    cases = {
+        "look": (of, of),
+        "same picture in another series": (of, {"SeriesInstanceUID": generate_uid()}),
+        "same picture of no series": (of, {}),
+        "same picture compressed anew": (of | {"SOPInstanceUID": slice_},) * 2,
+        "same pixels": (of, of),
+        "same bytes": (of, of),
+    }
+    (folder := tmp_path / "ct").mkdir()
+    for number, (case, (ours, theirs)) in enumerate(cases.items()):
+        slices = film(number, 160, 120), cv2.GaussianBlur(film(number, 160, 120), (0, 0), 0.6)
+        a = saved(dataset(slices[0], **ours))
+        b = saved(dataset(slices[case != "same pixels"], **theirs))
+        (folder / f"{case} a.dcm").write_bytes(a)
+        (folder / f"{case} b.dcm").write_bytes(a if case == "same bytes" else b)
+    pairs = by_paths(found(folder, within=True))
+    assert {(a[:-6], b[:-6]): pair.verdict for (a, b), pair in pairs.items()} == {
+        (case, case): next(one for one in VERDICTS if case.startswith(one)) for case in cases
+    }

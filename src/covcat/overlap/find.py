@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -21,6 +21,7 @@ from covcat.overlap.groups import Couple, form_groups
 from covcat.overlap.packed import unpacked
 from covcat.overlap.pairs import SAME, Pair, Picture
 from covcat.overlap.same_bytes import MOST_COPIES, couples, firsts
+from covcat.overlap.series import Series
 from covcat.overlap.verify import Sameness, alignments, verify
 from covcat.progress import Progress
 
@@ -89,7 +90,7 @@ def find_overlap(
 ) -> Overlap:
     """Find which pictures of these sets are the same, across sets; also within each, if asked.
 
-    Frames of one file are not compared with each other.
+    Slices of one series, and frames of one file, are never the same picture.
 
     Raises:
         UsageError: OpenCV is not installed, or no process can be started.
@@ -103,13 +104,17 @@ def find_overlap(
                 asked.setdefault((one.a, one.b), []).append((one.way, one.is_outline))
     finally:
         descriptors.close()
-    found, undecided = dict[Couple, Sameness | None](), 0
+    found, undecided, series = dict[Couple, Sameness | None](), 0, Series(sets)
     order = sorted(range(len(seen)), key=lambda k: (-seen[k].shows, seen[k].members[0]))
     reach, groups = 1, list[list[int]]()
     while asked:
         for both, same in _verified(seen, asked, sets, progress, workers):
             undecided += isinstance(same, Undecided)
             found[both] = same if isinstance(same, Sameness) else None
+            if isinstance(same, Sameness) and same.verdict == "same picture":
+                a, b = (seen[one].members for one in both)
+                if series.parts(a, b):
+                    found[both] = replace(same, verdict="look")
         known = {both: one is not None and one.verdict in SAME for both, one in found.items()}
         grouping = form_groups(known, order, reach)
         groups, reach = grouping.groups, reach * 2
