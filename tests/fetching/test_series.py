@@ -17,11 +17,13 @@ from makers.releases import Shelf
 from makers.runs import here, tree_on_disk
 from makers.said import check_said, record
 from servers.hosts import FOR_EVER, Reply, World
+from servers.hosts.content import slice_of
 from servers.hosts.gcs import HOST as GOOGLE
 
 AMAZON = f"{BUCKET}.s3.us-east-1.amazonaws.com"
 LIST = "/storage/v1/b/"
 EACH = 5  # objects of a series
+SIZE = len(slice_of(made_series(1, EACH)[0], 0))  # bytes of one
 JOURNAL = Path(f"covcat-data/.covcat/partial/{ID}@idc-v25/journal.jsonl")
 
 
@@ -62,7 +64,7 @@ def test_of_many_objects_only_the_wrong_one_is_asked_for_again(
     for store, top in ((GOOGLE, f"/{BUCKET}/"), (AMAZON, "/")):  # Google's md5, or the length
         world.faults.answer(store, top + key_of(wrong), Reply(200, body=b"DICM"), times=FOR_EVER)
     ran = covcat("fetch", ID, "--retries", "50", mirror=world.url)
-    check_said(ran, 5, f"`{wrong}`"[1:-1].rpartition("/")[2], "expected 618 bytes, got 4")
+    check_said(ran, 5, f"`{wrong}`"[1:-1].rpartition("/")[2], "bytes, got 4")
     check_said(ran, 5, f"here and not asked for again: {len(files) - 1} of {len(files)} files")
     assert not Path(f"covcat-data/{ID}").exists()
 
@@ -103,7 +105,7 @@ def test_a_sample_is_of_small_series_and_grows(
     stocked(world, shelf.folder, [*made_series(24, EACH)[8:], *made_series(8, 9 * EACH)])
     dry = covcat("fetch", ID, "--sample", "2", "--dry-run", "--json")
     (step,) = dry.document["data"]["steps"]
-    assert (step["files"], step["download_bytes"]) == (2 * EACH, 2 * EACH * 618)
+    assert (step["files"], step["download_bytes"]) == (2 * EACH, 2 * EACH * SIZE)
 
     first = here(covcat("fetch", ID, "--sample", "2", mirror=world.url))
     tops = {path.rpartition("/")[0] for path in first}
@@ -208,7 +210,12 @@ def test_a_series_of_other_objects_than_the_catalog_says_is_refused(
     more = made_series(24, EACH)[0]
     world.gcs.add(f"{BUCKET}/{more.uuid}/more.dcm", b"more", public=True)
     ran = covcat("fetch", ID, mirror=world.url)
-    check_said(ran, 5, f"`{more.path}` is another one", "5 objects of 3,090 bytes, got 6 of 3,094")
+    check_said(
+        ran,
+        5,
+        f"`{more.path}` is another one",
+        f"5 objects of {5 * SIZE:,} bytes, got 6 of {5 * SIZE + 4:,}",
+    )
     assert f"not asked for again: {len(files) - EACH} of {len(files) - EACH + 1} files" in ran.err
 
 
@@ -241,6 +248,19 @@ def test_files_lists_series_with_what_they_hold(covcat, files: dict[str, bytes])
     ran = covcat("files", ID, "--json")
     rows = ran.document["data"]["files"]
     assert [(one["path"], one["objects"], one["bytes"]) for one in rows] == [
-        (one.path, EACH, EACH * 618) for one in sorted(made_series(24, EACH), key=lambda s: s.path)
+        (one.path, EACH, EACH * SIZE) for one in sorted(made_series(24, EACH), key=lambda s: s.path)
     ]
     assert "24 series, folders of objects that their host lists" in ran.err
+
+
+def test_headers_and_folders_say_who_and_what_is_on_a_picture(
+    covcat, world: World, files: dict[str, bytes]
+) -> None:
+    assert covcat("fetch", ID, "--include", "*-00000002/*", mirror=world.url).code == 0
+    ran = covcat("images", ID, "--json")
+    rows = ran.document["data"]["images"]
+    assert len(rows) == 4 * EACH
+    assert {(one["modality"], one["covid"], one["patient_id"], one["date"]) for one in rows} == {
+        ("ct", "yes", f"{ID}:COVID-19-AR-00000002", None),
+        ("xray", "yes", f"{ID}:COVID-19-AR-00000002", None),
+    }

@@ -21,7 +21,7 @@ def made_series(count: int, objects: int) -> list[Series]:
     return [
         Series(
             patient=f"COVID-19-AR-{at // 4:08}",
-            study=f"1.3.6.1.4.1.14519.5.2.1.9999.103.{at // 2}",
+            study=f"1.3.6.1.4.1.14519.5.2.1.9999.103.1{at // 2:04}",
             modality=("CT", "DX", "CR")[at % 3],
             uid=f"1.3.6.1.4.1.14519.5.2.1.9999.103.1{at:06}",
             uuid=f"{at:08x}-0000-4000-8000-000000000000",

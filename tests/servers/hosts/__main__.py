@@ -14,7 +14,10 @@ from urllib.parse import quote
 
 import covcat
 from covcat.catalog.files import GitHubFile
-from servers.hosts import shelf
+from covcat.catalog.selection import Selection
+from covcat.fetching import plan
+from covcat.hosts.objects import list_series
+from servers.hosts import shelf, stock
 from servers.hosts.world import World
 
 
@@ -36,6 +39,21 @@ def serve_archive(world: World, name: str, archive: Path) -> None:
                 )
 
 
+def serve_sample(world: World) -> None:
+    """Serve the sample of the first collection, as large as its series are, for the packaged entry."""
+    known = covcat.load_catalog()
+    resource, release = known.find("covid-19-ar")
+    table = known.series(resource, release) if release else None
+    if release is None or table is None:
+        raise SystemExit("the first collection has no series")
+    (file,) = release.files
+    sampled = plan.chosen(list_series(file, table), [Selection(sample=2)], None)
+    for one in (table[remote.path] for remote, _ in sampled):
+        (objects,) = stock.series([one]).values()
+        twin = {"bucket": file.twin.bucket, "region": file.twin.region}
+        shelf.put_series(world, {"bucket": file.bucket, "twin": twin}, one, objects)
+
+
 def main() -> None:
     """Serve until somebody presses Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m servers.hosts", description=__doc__)
@@ -45,11 +63,13 @@ def main() -> None:
     given = parser.parse_args()
     with World(given.port) as world:
         releases = shelf.fill(world, given.folder)
+        serve_sample(world)
         for one in given.archives:
             name, _, archive = one.partition("=")
             serve_archive(world, name, Path(archive))
         print(f"{len(releases)} synthetic releases are served; press Ctrl-C to stop")
         print(f"  covcat --mirror {world.url} --catalog {given.folder.resolve()} fetch covid-ct")
+        print(f"by the packaged catalog: covcat --mirror {world.url} fetch covid-19-ar --sample 2")
         if given.archives:
             print(f"your own archives, by the packaged catalog: covcat --mirror {world.url} …")
         sys.stdout.flush()

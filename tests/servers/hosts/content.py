@@ -7,6 +7,9 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 
 from makers.archives import tar_of, zip_of
+from makers.tables import dicom as dicom_file
+
+from covcat.catalog.series import Series
 
 METADATA = (
     "patientid,offset,sex,age,finding,survival,intubated,intubation_present,went_icu,in_icu,"
@@ -85,12 +88,11 @@ def nifti(path: str) -> bytes:
     return gzip.compress(bytes(header) + noise(path, 128), mtime=0)
 
 
-def dicom(path: str, patient: str = "MADEUP", modality: str = "CT") -> bytes:
+def dicom(path: str) -> bytes:
     """Return the beginning of a DICOM file: 128 zeros, DICM, a few elements, some bytes."""
     syntax = _element(0x0002, 0x0010, b"UI", b"1.2.840.10008.1.2.1\0")
     meta = _element(0x0002, 0x0000, b"UL", struct.pack("<I", len(syntax))) + syntax
-    body = _element(0x0008, 0x0060, b"CS", modality.encode())
-    body += _element(0x0010, 0x0020, b"LO", patient.encode() + b" " * (len(patient) % 2))
+    body = _element(0x0008, 0x0060, b"CS", b"CT") + _element(0x0010, 0x0020, b"LO", b"MADEUP")
     return (
         bytes(128)
         + b"DICM"
@@ -98,6 +100,22 @@ def dicom(path: str, patient: str = "MADEUP", modality: str = "CT") -> bytes:
         + body
         + _element(0x0020, 0x4000, b"LT", noise(path, 200).hex().encode())
     )
+
+
+def slice_of(one: Series, number: int) -> bytes:
+    """Return a whole DICOM file of a series, longer where the series is to have so many bytes."""
+    told = {
+        0x0008_0060: (b"CS", one.modality.encode()),
+        0x0010_0020: (b"LO", one.patient.encode()),
+        0x0018_5101: (b"CS", b"AP"),
+        0x0020_000D: (b"UI", one.study.encode()),
+        0x0020_000E: (b"UI", one.uid.encode()),
+        0x0020_0013: (b"IS", str(number).encode()),
+        0x7FE0_0010: (b"OW", noise(f"{one.uid} {number}", 64)),
+    }
+    more = one.bytes // one.objects - len(dicom_file(more=told))
+    pixels = told[0x7FE0_0010][1] + bytes(max(0, more))
+    return dicom_file(more={**told, 0x7FE0_0010: (b"OW", pixels)})
 
 
 def _element(group: int, element: int, kind: bytes, value: bytes) -> bytes:

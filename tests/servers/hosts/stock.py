@@ -15,7 +15,17 @@ from makers.rars import rar4_of, rar5_of
 from covcat.catalog.listing import ListedFile, Listing
 from covcat.catalog.series import Series
 from covcat.digests import blob_hasher
-from servers.hosts.content import dicom, made, metadata, nifti, noise, papers, plain, tar_gz
+from servers.hosts.content import (
+    dicom,
+    made,
+    metadata,
+    nifti,
+    noise,
+    papers,
+    plain,
+    slice_of,
+    tar_gz,
+)
 
 __all__ = ["Inside", "made", "tar_gz"]
 
@@ -108,10 +118,7 @@ def series(known: Iterable[Series]) -> dict[Series, Inside]:
     found = {}
     for one in known:
         objects = {
-            f"{uuid5(UUID(one.uuid), str(at))}.dcm": dicom(
-                f"{one.uid} {at}", one.patient, one.modality
-            )
-            for at in range(one.objects)
+            f"{uuid5(UUID(one.uuid), str(at))}.dcm": slice_of(one, at) for at in range(one.objects)
         }
         found[replace(one, bytes=sum(map(len, objects.values())))] = objects
     return found
