@@ -122,3 +122,15 @@ def test_a_cohort_of_rows_has_the_copy_and_is_made_again(covcat: Callable[..., R
     assert rows == [(*BY_COPY[:3],)] * 2
     again = covcat("select", "--from", "cohort", "-o", "again", "--as", "copies")
     assert again.code == 0, again.err
+
+
+def test_a_row_whose_own_picture_is_not_here_any_more_has_its_copy(
+    covcat: Callable[..., Ran],
+) -> None:
+    put_copies(tagged(FILM))
+    assert covcat("overlap", "cohen@0.1", "figure1").code == 0
+    put("cohen@0.1", {"metadata.csv": METADATA})
+    ran = covcat("images", "cohen@0.1", "--found", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(ran.out))
+    assert [row[f"found_{name}"] for name in ("in", "by", "path", "same_as")] == BY_COPY
+    assert row["matched"] == "label only"
