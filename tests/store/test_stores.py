@@ -479,6 +479,7 @@ def test_status_tells_what_is_whole_there_and_what_is_not(covcat, there: There) 
     assert covcat("push", there.address, "set").code == 0
     there.put("sample/1/files/README.md", b"a beginning")
     there.put(".covcat/locks/set@1.lock", b"")
+    there.put("others/set/1/files/README.md", b"of another place")
     ran = covcat("status", "--at", there.address, "--json")
     rows = {row["id"]: row for row in ran.document["data"]["here"]}
     assert {name: row["state"] for name, row in rows.items()} == {
@@ -532,3 +533,8 @@ def test_what_the_bucket_has_not_the_host_is_asked_for(covcat, bucket: There, ca
     ran = covcat("--data-dir", "back", "fetch", "sample", *options, mirror=bucket.address)
     assert (ran.code, said in ran.err) == (0, True), ran.err
     assert (BACK / "sample/1/manifest.json").is_file()
+
+
+def test_a_mirror_without_its_bucket_is_told(covcat, bucket: There) -> None:
+    ran = covcat("fetch", "sample", mirror="s3://no-such-bucket/x")
+    assert (ran.code, "there is no `s3://no-such-bucket`; asking" in ran.err) == (0, True)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ from covcat.files import StoredFile, make_folder
 from covcat.store import manifest
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.store.manifest import Manifest
-from covcat.store.remote.refused import not_installed, refusal
+from covcat.store.remote.refused import lacks_bucket, not_installed, refusal
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -77,11 +77,13 @@ class Place:
 
     def releases(self) -> list[tuple[str, str, bool]]:
         """Return resource and release id of all that is there, and whether it has a manifest."""
-        return sorted(
-            (id, release, MANIFEST in self._level(f"{id}/{release}")[1])
-            for id in self._level("")[0]
-            for release in self._level(id)[0]
-        )
+        found = []
+        for id in self._level("")[0]:
+            for release in self._level(id)[0]:
+                folders, files = self._level(f"{id}/{release}")
+                if {"files", "archives", MANIFEST, SUMS}.intersection([*folders, *files]):
+                    found.append((id, release, MANIFEST in files))
+        return sorted(found)
 
     def _level(self, name: str) -> tuple[list[str], list[str]]:
         """Return the names of folders and objects just below `name` that are not hidden."""
@@ -100,12 +102,16 @@ class Place:
         """Return a small object; None where there is none."""
         import obstore
 
-        with suppress(NotFoundError), self._errors(f"read `{self._shown(path)}`"):
-            answer = obstore.get(self._store, path)
+        with self._errors(f"read `{self._shown(path)}`"):
+            try:
+                answer = obstore.get(self._store, path)
+            except FileNotFoundError as error:
+                if lacks_bucket(error):
+                    raise
+                return None
             if answer.meta["size"] > manifest.MAX_BYTES:
                 raise IntegrityError(f"`{self._shown(path)}` is too large for what it should be")
             return answer.bytes().to_bytes()
-        return None
 
     def stream(self, path: str) -> Iterator[memoryview]:
         """Give the bytes of an object."""

@@ -38,17 +38,26 @@ LOGINS = {  # where each provider's own rules look
 }
 
 
+def lacks_bucket(error: Exception) -> bool:
+    """Tell if a store has not even the bucket that an object was asked of."""
+    return _code(str(error)) in _NO_BUCKET
+
+
+def _code(text: str) -> str:
+    return next((one[1] or one[2] for one in _CODE.finditer(text)), "")
+
+
 def refusal(error: Exception, address: str, doing: str) -> CovcatError:
     """Say what a store refused; `address` is the bucket or folder, `doing` what was tried there."""
     text, scheme = str(error), address.partition("://")[0]
-    code = next((one[1] or one[2] for one in _CODE.finditer(text)), "")
+    code = _code(text)
     status = next((one[1] for one in _STATUS.finditer(text)), "")
     said = " ".join(filter(None, (status, code))) or None
     bucket = "/".join(address.split("/")[:3])
     if "://" not in address:
         return _of_disk(error, address, doing)
     is_object = isinstance(error, FileNotFoundError)
-    if code in _NO_BUCKET or (status == "404" and not is_object):
+    if lacks_bucket(error) or (status == "404" and not is_object):
         text = f"there is no `{bucket}`"
         return NotFoundError(text, cause=said, hint="covcat makes none; make it, or correct it")
     if is_object:
