@@ -1,6 +1,7 @@
 """Groups of the same pictures, and what the indexes say of these -> who is on each picture. Pure.
 
-Patients are joined by a picture that is under two of them, by copies, and by a study or series.
+Patients are joined by a picture that is under two of them, by copies, and by a study or series that
+DICOM's UID names: ids of a set's own may be numbers that every patient has.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,7 +40,8 @@ def join_subjects(labelled: Labelled, groups: Iterable[Sequence[Pair]]) -> Joine
     whose: dict[Key, str] = {}
     for key, rows in labelled.rows.items():
         names = [subject_alone(one) for one in rows]
-        names += [f"study {row[one]}" for row in rows for one in ("study", "series") if row[one]]
+        uids = [str(row[one] or "") for row in rows for one in ("study", "series")]
+        names += [f"study {one}" for one in uids if one and ":" not in one]  # else a set's own id
         patients |= {str(row["patient_id"]) for row in rows if row["patient_id"]}
         whose[key] = names[0]
         join(names)
