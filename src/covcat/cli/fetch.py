@@ -18,6 +18,7 @@ from covcat.cli.list import say_lacking
 from covcat.cli.options import Exclude, Filters, Include, Transfer, choice, grouped
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
+from covcat.cli.shards import ShardOption
 from covcat.cli.session import Session, put_error
 from covcat.errors import CovcatError, DiskError, SeveralError, UsageError
 from covcat.fetching import plan as plans
@@ -93,6 +94,7 @@ def fetch(
         bool,
         typer.Option("--locked", help="Exactly what ./covcat.lock names, or a FILE given as name."),
     ] = False,
+    shard: ShardOption = None,
     password_file: PasswordFile = None,
     transfer: Transfer,
 ) -> None:
@@ -118,6 +120,7 @@ def fetch(
         require=cast("Literal['any', 'pinned', 'host']", require),
         by_file=by_file,
         selection=_selection(include, exclude, sample),
+        shard=shard,
     )
     network = transfer.network(session)
     if locked:

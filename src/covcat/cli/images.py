@@ -19,6 +19,7 @@ from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, chosen_output, envelope
+from covcat.cli.shards import ShardOption
 from covcat.errors import UsageError
 from covcat.files import check_new, disk_errors, place_new, sync
 from covcat.store.folder import check_outside
@@ -62,14 +63,20 @@ def images(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a new file.")
     ] = None,
     force: options.Force = False,
+    shard: ShardOption = None,
 ) -> None:
     """List the images that are here, with their labels in one vocabulary.
+
+    --shard lists nothing: it reads headers for the index, which a command without it makes.
 
     Example: covcat images cohen --covid yes --view PA --format csv > films.csv
     """
     from covcat.imaging import query
 
     session: Session = ctx.obj
+    if shard is not None:
+        indexes.keep_shares(session, names, shard)
+        return
     if paths:
         _check_alone({"--columns": columns, "--format": output_format, "--output": output})
     elif null:

@@ -10,6 +10,7 @@ from covcat.catalog import load as catalogs
 from covcat.catalog.columns import Value
 from covcat.catalog.entries import Release, Resource
 from covcat.cli.session import Session
+from covcat.engine.shards import Shard
 from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
 from covcat.text import plural
 
@@ -58,6 +59,21 @@ def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexe
         return Indexed(resource, release, index)
 
     return each(here(session.catalog, session.store, names or ()), indexed)
+
+
+def keep_shares(session: Session, names: list[str] | None, shard: Shard) -> None:
+    """Read a share of the headers of each release, for who makes its index."""
+    from covcat.cli.progress import drawn
+    from covcat.imaging.build import keep_share
+    from covcat.imaging.index import here
+
+    for resource, release in here(session.catalog, session.store, names or ()):
+        name = f"{resource.id}@{release.id}"
+        folder = session.store.release(resource.id, release.id)
+        with drawn(session, "auto") as progress:
+            count = keep_share(resource, release, folder, shard, progress)
+        told = f"shard {shard}: headers of {plural(count, 'image')}"
+        session.say(f"{name}: {told}; when all are done: covcat images {shlex.quote(name)}")
 
 
 def parts(session: Session, found: Mapping[str, Indexed]) -> "list[IndexedRelease]":

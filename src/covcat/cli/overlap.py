@@ -13,12 +13,14 @@ from covcat.cli import indexes, options, overlap_files
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, chosen_output
+from covcat.cli.shards import ShardOption
 from covcat.errors import IntegrityError, UsageError
 from covcat.overlap.pairs import SAME, VERDICTS, Verdict
 from covcat.store import manifest
 from covcat.text import plural
 
 if TYPE_CHECKING:
+    from covcat.engine.shards import Shard
     from covcat.overlap.claims import Claim
     from covcat.overlap.conflicts import Conflict
     from covcat.overlap.matrix import FilePair, Shared
@@ -82,11 +84,13 @@ def overlap(
         typer.Option("--output", "-o", metavar="FILE", help="Write to a new .csv, .tsv or .json."),
     ] = None,
     force: options.Force = False,
+    shard: ShardOption = None,
 ) -> None:
     """Find the pictures that are the same: in several sets, under several names, or your own.
 
     What is found becomes the columns same_as and subject of the image index; with --with nothing
     is kept. `look` is the same patient or a neighbouring slice, and is never counted as shared.
+    --shard only describes pictures of releases; a command without it compares them.
 
     Example: covcat overlap cohen figure1 --pairs --format csv > same.csv
     """
@@ -99,6 +103,9 @@ def overlap(
     if failed and names:
         raise indexes.refusal(failed, found, is_again=False)
     indexes.warn_of_failures(session, failed)
+    if shard is not None:
+        _describe_shares(session, found, shard)
+        return
     answer = _answer(session, found, folders or [], weakest, within=within)
     rows = _pair_rows(answer, weakest, within) if pairs else _matrix_rows(answer)
     data = _data(answer, rows.rows if pairs else None)
@@ -118,6 +125,20 @@ def overlap(
         )
     if failed:
         raise indexes.without(failed, found, data)
+
+
+def _describe_shares(
+    session: Session, releases: Mapping[str, indexes.Indexed], shard: "Shard"
+) -> None:
+    """Keep features of a share of each release's pictures."""
+    from covcat.overlap.describing import describe_share
+
+    with drawn(session, "auto") as progress:
+        for one in _sets(session, releases, (), progress):
+            count = describe_share(one, shard, progress)
+            told = f"shard {shard}: {plural(count, 'file')} described"
+            way = shlex.join(["covcat", "overlap", *releases])
+            session.say(f"{one.name}: {told}; when all are done: {way}")
 
 
 def _verdict(word: str) -> Verdict:

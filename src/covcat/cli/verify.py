@@ -14,6 +14,7 @@ from covcat.cli.here import Here, releases
 from covcat.cli.options import At, Names, Transfer, a_path, grouped
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
+from covcat.cli.shards import ShardOption
 from covcat.cli.session import Session, put_error
 from covcat.cli.status import say_litter
 from covcat.download.remote import Network
@@ -29,6 +30,7 @@ from covcat.progress import Progress
 from covcat.text import plural, took
 
 if TYPE_CHECKING:
+    from covcat.engine.shards import Shard
     from covcat.fetching.brought import GivenPath
     from covcat.fetching.repair import Repaired
     from covcat.store.manifest import Manifest
@@ -68,6 +70,10 @@ def verify(
     ] = False,
     password_file: PasswordFile = None,
     at: At = None,
+    shard: ShardOption = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Take what was found with --shard; read the others.")
+    ] = False,
     transfer: Transfer,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
@@ -97,6 +103,11 @@ def verify(
             "--password-file is for archives that a repair unpacks: expected --repair beside it",
             hint="covcat verify --repair --password-file FILE",
         )
+    if (shard or join) and (quick or repair or at or (shard and join)):
+        raise UsageError(
+            "--shard and --join look at every byte of what is here, and exclude each other",
+            hint="covcat verify --shard 3/16",
+        )
     network = transfer.network(session)
     if at is not None:
         if repair or given:
@@ -105,8 +116,11 @@ def verify(
         _check_at(_Verdicts(session, quick, known_missing), at, names, network, transfer.progress)
         return
     here = releases(session, names)
-    said = _Verdicts(session, quick, known_missing)
-    if repair:
+    said = _Verdicts(session, quick, known_missing, joins=join)
+    if shard is not None:
+        with drawn(session, transfer.progress) as drawing:
+            _check_share(said, here, shard, drawing)
+    elif repair:
         from covcat.fetching import brought
 
         password = password_of(session, password_file)
@@ -124,6 +138,7 @@ class _Verdicts:
     session: Session
     quick: bool
     known_missing: bool
+    joins: bool = False  # what shards found
     rows: list[dict[str, Any]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     lines: list[list[str]] = field(default_factory=list)  # of each release, one a file
@@ -171,6 +186,7 @@ class _Verdicts:
 
 def _check_all(said: _Verdicts, here: list[Here], progress: Progress) -> None:
     """Look at every release; one that is damaged does not stop the others."""
+    from covcat.store import shards
     from covcat.store.verify import verify_release
 
     catalog, asked = (
@@ -180,7 +196,12 @@ def _check_all(said: _Verdicts, here: list[Here], progress: Progress) -> None:
     for resource_id, release_id, folder in here:
         name, since = f"{resource_id}@{release_id}", time.monotonic()
         try:
-            found = verify_release(catalog, folder, progress, **asked)
+            known = shards.kept(folder, "verify") if said.joins else {}
+            known = {path: why for path, why in known.items() if isinstance(why, str | None)}
+            found = verify_release(catalog, folder, progress, **asked, known=known)
+            if said.joins:
+                said.session.say(f"{name}: {plural(len(known), 'file')} looked at by shards")
+                shards.drop(folder, "verify")
         except IntegrityError as error:
             from covcat.fetching.repair import way_out  # loads what asks hosts
 
@@ -194,6 +215,25 @@ def _check_all(said: _Verdicts, here: list[Here], progress: Progress) -> None:
             said.note(folder, ok=not found.findings, **counts)
             _add(said, name, found, time.monotonic() - since)
     _tell(said)
+
+
+def _check_share(said: _Verdicts, here: list[Here], shard: "Shard", progress: Progress) -> None:
+    """Look at a share of each release; what is wrong is told when all are joined."""
+    from covcat.store import shards
+    from covcat.store.verify import look_at_share
+
+    for resource_id, release_id, folder in here:
+        name = f"{resource_id}@{release_id}"
+        found = look_at_share(folder, shard, progress)
+        shards.keep(folder, "verify", shard, found)
+        wrong = sum(why is not None for why in found.values())
+        said.session.say(
+            f"{name}: shard {shard}: {plural(len(found), 'file')}, {wrong:,} not as recorded; "
+            f"when all are done: covcat verify {quote(name)} --join"
+        )
+        row = {"id": name, "shard": str(shard), "files": len(found), "wrong": wrong}
+        said.rows.append(row)
+    said.session.result("verify", {"verified": said.rows}, "")
 
 
 def _tell(said: _Verdicts) -> None:

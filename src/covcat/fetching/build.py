@@ -93,7 +93,7 @@ def build(
         resource=resource,
         release=release,
         options=options,
-        waiting=Waiting(store.partial(resource.id, release.id)),
+        waiting=Waiting(store.partial(resource.id, release.id), str(options.shard or "")),
         listing=listing,
         series=series,
         before=before,

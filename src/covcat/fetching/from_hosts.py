@@ -1,11 +1,14 @@
 """Hosts -> the files of a release, in their places: as an archive, or one by one."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Download, RemoteFile
+from covcat.engine.shards import ShardDone
 from covcat.errors import ActionNeededError, CovcatError, NetworkError, each_of
 from covcat.fetching.base import Build, Lacking, Piece
 from covcat.fetching.build import forget_unpinned
@@ -34,6 +37,9 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
     choice, here = hosts.choice, {piece.served for piece in build.found}
     files = tuple(one for one in choice.inside if one not in here)
     found: list[Piece] = []
+    if (shard := build.options.shard) is not None:
+        _bring_share(build, shard.share(files), hosts, choice.lost)
+        raise ShardDone
     with closing(bring_all(build, files, hosts, choice.lost, has_more=bool(here))) as coming:
         for one, got in coming:
             with forget_unpinned(build, choice.served):
@@ -41,6 +47,19 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
     if build.selections and not any(piece.files for piece in (*build.found, *found)):
         raise nothing_is_in(build)
     return _fill_pointers(build, found, hosts)
+
+
+def _bring_share(
+    build: Build,
+    files: Sequence[RemoteFile],
+    hosts: Hosts,
+    lost: Mapping[RemoteFile, CovcatError],
+) -> None:
+    """Bring some files, which wait for the others."""
+    with closing(bring_all(build, files, hosts, lost, has_more=True)) as coming:
+        came = sum(1 for _ in coming)
+    what = f"shard {build.options.shard}: {plural(came, 'file')} here, and waiting for the others"
+    build.say(f"{what}; then, without --shard: covcat fetch {quote(build.name)}")
 
 
 def _bring_lacking(build: Build, lacking: Lacking, hosts: Hosts) -> list[Piece]:

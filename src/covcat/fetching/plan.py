@@ -14,6 +14,7 @@ from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.selection import Selection, Wants, matches, wanted
 from covcat.download.remote import RemoteFile
+from covcat.engine.shards import Shard
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.hosts.base import alone
 from covcat.hosts.objects import SERIES
@@ -39,6 +40,7 @@ class Options:
     by_file: bool = False  # a repository's files one by one, in place of its archive
     selection: Selection | None = None  # None is the whole release
     locked: LockedRelease | None = None  # the result must be exactly this
+    shard: Shard | None = None  # of the files: they come, and wait for the others
 
     @property
     def asked(self) -> tuple[Selection, ...]:

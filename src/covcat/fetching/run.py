@@ -4,7 +4,7 @@ A release is built of what ordered sources have: of its hosts, or of given files
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from covcat.catalog.entries import BROUGHT, Release, Resource
 from covcat.catalog.load import Catalog
 from covcat.download.parts import Parts
+from covcat.engine.shards import ShardDone
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -35,7 +36,10 @@ from covcat.store.manifest import Held
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a step: the folder of its data, or the error that stopped it."""
+    """What became of a step: the folder of its data, or the error that stopped it.
+
+    Neither, of a shard.
+    """
 
     step: Step
     path: Path | None = None
@@ -148,6 +152,8 @@ def run(todo: Plan, one_run: Run) -> Iterator[Outcome]:
     for step in todo.steps:
         try:
             yield Outcome(step, path=_carry_out(step, one_run))
+        except ShardDone:
+            yield Outcome(step)
         except CovcatError as error:
             if step.release is not None:  # else its own hint is right
                 error = add_way_out(error, step.resource, f"covcat import {step.name}")
@@ -191,7 +197,8 @@ def _carry_out(step: Step, run: Run) -> Path:
         raise refusal or AssertionError("unreachable: a step asks only where covcat refuses")
     if step.action == "fetch":
         waiting = f"{step.name}: another covcat is fetching it; waiting"
-        with store.lock(step.name, lambda: run.progress.note(waiting)):
+        held = store.lock(step.name, lambda: run.progress.note(waiting))
+        with nullcontext() if options.shard else held:  # shards work side by side
             again = make_plan(store, [(resource, release)], options).steps[0]
             if again.action == "fetch":  # else another process brought it while this one waited
                 return _fetch_or_find(step, release, run)

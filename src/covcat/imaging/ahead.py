@@ -1,6 +1,6 @@
 """Headers of many files, read by a cluster before they are asked for; here each is read then."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from covcat.imaging import readers
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.sizes import Size, read_size
 from covcat.progress import Progress
+from covcat.store import shards
 
 _AT_ONCE = 16  # files of a task
 _AHEAD = 8192  # files whose rows are in memory together
@@ -20,13 +21,29 @@ _OF_HEADERS = ("dicom", "nifti")  # readers that read each image
 
 
 def read_sizes(
-    folder: Path, paths: Collection[str], progress: Progress, label: str
+    folder: Path, paths: Sequence[str], progress: Progress, label: str
 ) -> dict[str, Size | None]:
-    """Return what the headers of pictures say; where there is no cluster nothing."""
+    """Return what the headers of pictures say."""
+    return dict(zip(paths, _read(sizes_of, folder, paths, None, progress, label), strict=True))
+
+
+def known_sizes(
+    release: Path, paths: Set[str], progress: Progress, label: str
+) -> dict[str, Size | None]:
+    """Return what shards have read of the headers of pictures, and a cluster reads now."""
+    kept, known = shards.kept(release, "headers"), dict[str, Size | None]()
+    for path in paths & kept.keys():
+        match kept[path]:
+            case [int(), int(), int() | None, int() | None, str()] as its:
+                known[path] = Size(*its)
+            case None:
+                known[path] = None
+            case _:  # forged: as if it were not there
+                pass
     if not engine.is_far():
-        return {}
-    every = sorted(paths)
-    return dict(zip(every, _read(sizes_of, folder, every, None, progress, label), strict=True))
+        return known
+    left = sorted(paths - known.keys())
+    return known | read_sizes(release / "files", left, progress, label)
 
 
 def sizes_of(asked: tuple[str, list[str], None]) -> list[Size | None]:
@@ -57,7 +74,7 @@ def rows_of(asked: tuple[str, list[str], LabelTable]) -> list[Row]:
 def _read(
     read: Callable[[Any], list[Any]],
     folder: Path,
-    paths: list[str],
+    paths: Sequence[str],
     table: LabelTable | None,
     progress: Progress,
     label: str,

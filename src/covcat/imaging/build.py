@@ -6,8 +6,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import asdict, astuple, dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from shlex import quote
 
@@ -16,6 +16,7 @@ from covcat.catalog.columns import NAMES, Record
 from covcat.catalog.entries import LabelTable, Pictures, Release, Resource
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.catalog.selection import matches
+from covcat.engine.shards import Shard
 from covcat.errors import IntegrityError
 from covcat.files import disk_errors, hashed, sqlite_errors
 from covcat.imaging import ahead, labels, sizes, slices
@@ -25,7 +26,7 @@ from covcat.imaging.readers.dicom import PREAMBLE
 from covcat.imaging.write import insert, table_of
 from covcat.names import is_litter
 from covcat.progress import Progress
-from covcat.store import overlaps
+from covcat.store import overlaps, shards
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.store.manifest import Manifest, load, sums_agree
 
@@ -105,7 +106,21 @@ def write(
         about = [("key", key), ("report", json.dumps(asdict(build.report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
+    shards.drop(folder, "headers")
     return build.report
+
+
+def keep_share(
+    resource: Resource, release: Release, folder: Path, shard: Shard, progress: Progress
+) -> int:
+    """Read the headers of a shard's pictures for who makes the index; return how many."""
+    every = _IndexBuild(resource, release, load(folder), folder, progress)
+    paths, label = shard.share(sorted(every.images)), f"{every.name}: headers"
+    found = ahead.read_sizes(every.folder, paths, progress, label)
+    shards.keep(
+        folder, "headers", shard, {path: its and astuple(its) for path, its in found.items()}
+    )
+    return len(found)
 
 
 class _IndexBuild:
@@ -153,7 +168,7 @@ class _IndexBuild:
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
         label, about = f"{self.name}: headers", len(self.images)
-        self.sizes = ahead.read_sizes(self.folder, self.images, self.progress, label)
+        self.sizes = ahead.known_sizes(self.folder.parent, self.images, self.progress, label)
         self.task = self.progress.start(f"index of {self.name}", None, about=about, unit="rows")
         without: Counter[str] = Counter()
         for one in self._read_tables():

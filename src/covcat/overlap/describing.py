@@ -19,6 +19,7 @@ import numpy as np
 
 from covcat import engine
 from covcat.engine import Died, Task, processes
+from covcat.engine.shards import Shard
 from covcat.errors import UsageError
 from covcat.files import opened
 from covcat.overlap import decode
@@ -29,6 +30,7 @@ from covcat.overlap.pairs import Picture
 from covcat.overlap.pictures import LeftOut, PictureFile, PictureSet
 from covcat.overlap.reasons import NoPicture
 from covcat.progress import Progress, Silent
+from covcat.store import shards
 
 _FEWEST_TONES = 8  # of a film or slice; a mask or a drawing has fewer
 _PEEK = 4  # every fourth row and column shows the tones
@@ -80,6 +82,26 @@ class DescribedSet:
         return self.set.folder / picture.path
 
 
+def describe_share(pictures: PictureSet, shard: Shard, progress: Progress) -> int:
+    """Keep features of a shard's pictures apart, for who compares all; return of how many files."""
+    assert pictures.release is not None
+    path = shards.place(pictures.release, "features", shard, "sqlite")
+    files = {one.sha256: one for one in sorted(pictures.files, key=lambda one: one.path)}
+    some = shard.share(sorted(files))
+    store = FeatureStore.open(path, method())
+    known = store.files(some)
+    _make([files[one] for one in some if one not in known], store, progress, pictures)
+    return len(some)
+
+
+def _take_shares(release: Path, store: FeatureStore) -> None:
+    """Keep with the others what shards made."""
+    for path in shards.every(release, "features", "sqlite"):
+        share = FeatureStore.open(path, method())
+        store.add_from(share)
+    shards.drop(release, "features", "sqlite")
+
+
 def described(pictures: PictureSet, store: FeatureStore, progress: Progress) -> DescribedSet:
     """Return a set with features of all its pictures, made now where they are not kept.
 
@@ -87,6 +109,8 @@ def described(pictures: PictureSet, store: FeatureStore, progress: Progress) -> 
         DiskError: they cannot be kept.
         UsageError: OpenCV is not installed, or no process can be started.
     """
+    if pictures.release is not None:
+        _take_shares(pictures.release, store)
     by_sha256: dict[str, list[PictureFile]] = {}
     for one in sorted(pictures.files, key=lambda one: (one.sha256, one.path)):
         by_sha256.setdefault(one.sha256, []).append(one)

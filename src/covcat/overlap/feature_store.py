@@ -130,6 +130,27 @@ class FeatureStore:
                 known = (key, len(one.pictures), reason)
                 base.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", known)
 
+    def add_from(self, other: Self) -> None:
+        """Keep what another one, of the same method, has of files."""
+        rows = other._asked("SELECT sha256 FROM files", ())
+        every = [sha256.hex() for (sha256,) in rows if isinstance(sha256, bytes)]
+        known, coming = self.files(every), list[Described]()
+        for sha256, its in other.files(one for one in every if one not in known).items():
+            frames = other._frames(sha256)
+            coming += [Described(sha256, frames, its.reason)] if len(frames) == its.pictures else []
+            if len(coming) >= _ASKED:
+                self.add(coming)
+                coming.clear()
+        self.add(coming)
+
+    def _frames(self, sha256: str) -> tuple[tuple[int, bytes], ...]:
+        """Return what is kept of the pictures of a file, as it is kept."""
+        question = "SELECT frame, data FROM pictures WHERE sha256 = ? ORDER BY frame"
+        rows = self._asked(question, (bytes.fromhex(sha256),))
+        return tuple(
+            (at, its) for at, its in rows if isinstance(at, int) and isinstance(its, bytes)
+        )
+
     def kept(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """Give those of these keys by which anything is kept, and what."""
         for some in _portions(keys):

@@ -2,10 +2,11 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from covcat import engine
@@ -16,6 +17,7 @@ from covcat.catalog.listing import ListedFile, Listing
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
 from covcat.engine import Died, Task
+from covcat.engine.shards import Shard
 from covcat.errors import IntegrityError, NotFoundError
 from covcat.files import StoredFile, hashed, what_is
 from covcat.names import history_of, is_litter, is_made_again
@@ -31,6 +33,7 @@ from covcat.store.compare import (
 from covcat.store.folder import MANIFEST, OWN, SUMS
 from covcat.store.manifest import Manifest, data_files, load, sums_agree
 
+NONE_KNOWN: Mapping[str, str | None] = MappingProxyType({})
 GRACE = 1.0  # seconds: file systems and copies round times
 Result = TypeVar("Result")
 
@@ -48,15 +51,22 @@ class Checked:
 
 
 def checked(
-    folder: Path, manifest: Manifest, progress: Progress, *, quick: bool = False
+    folder: Path,
+    manifest: Manifest,
+    progress: Progress,
+    *,
+    quick: bool = False,
+    known: Mapping[str, str | None] = NONE_KNOWN,
 ) -> Checked:
     """Compare a release folder with its record: every byte, or with `quick` sizes and times.
+
+    What shards looked at is `known`, and not read again.
 
     A quick look hashes what was modified after the record was written, and nothing else: a copied
     folder has new times and is as good as it was.
     """
-    verdicts: dict[str, str | None] = {}
-    todo, since = list(manifest.files), ""
+    verdicts = {file.path: known[file.path] for file in manifest.files if file.path in known}
+    todo, since = [one for one in manifest.files if one.path not in known], ""
     if quick:
         written, since = 0.0, "modified since, "  # if that is unknown every file is doubted
         with suppress(OSError):
@@ -76,14 +86,28 @@ def checked(
     missing = [path for path, why in damaged.items() if why == "missing"]
     changed = [f"{path}: {why}" for path, why in damaged.items() if why != "missing"]
     besides = beside(folder, manifest)
-    known = {f"files/{path}" for path in manifest.missing}.difference(besides)
+    lacking = {f"files/{path}" for path in manifest.missing}.difference(besides)
     findings = Findings(
         changed=tuple(sorted(changed)),
-        missing=tuple(sorted([*missing, *known])),
+        missing=tuple(sorted([*missing, *lacking])),
         extra=tuple(path for path in besides if not is_litter(path)),
     )
     doubted = tuple(file.path for file in todo) if quick else ()
     return Checked(manifest, findings, tuple(damaged), doubted, tuple(filter(is_litter, besides)))
+
+
+def look_at_share(folder: Path, shard: Shard, progress: Progress) -> dict[str, str | None]:
+    """Return what is wrong with the files of a shard, by their paths: every byte is read.
+
+    Raises:
+        IntegrityError: the record itself is damaged.
+    """
+    manifest = load(folder)
+    files = shard.share(manifest.files)
+    sizes = ((file.bytes, file) for file in files)
+    label = f"{manifest.resource}@{manifest.release}"
+    found = look_at_all(difference_on_disk, folder, sizes, progress, label)
+    return {files[number].path: why for number, why in found}
 
 
 def look_at_all(
@@ -237,17 +261,19 @@ def verify_release(
     *,
     quick: bool = False,
     known_missing: bool = False,
+    known: Mapping[str, str | None] = NONE_KNOWN,
 ) -> Checked:
     """Compare a release on disk with its record, and that with the catalog's pins, if it has any.
 
-    `known_missing` takes for right what the record itself says is missing.
+    `known_missing` takes for right what the record itself says is missing; `known` is what shards
+    looked at.
 
     Raises:
         IntegrityError: the record itself is damaged, or is not the pinned state.
     """
     record = load(folder)
     listing = check_pins(catalog, record)
-    found = checked(folder, record, progress or Silent(), quick=quick)
+    found = checked(folder, record, progress or Silent(), quick=quick, known=known)
     if not sums_agree(folder, record):
         changed = (*found.findings.changed, f"{SUMS}: not as recorded")
         found = replace(found, findings=replace(found.findings, changed=changed))

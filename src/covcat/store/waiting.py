@@ -1,6 +1,7 @@
 """Finished files of a release that is not whole yet: they wait here, whatever stops a run.
 
-A journal says what each one is; a file is believed only after its bytes were hashed again.
+A journal, and one of each shard, says what each one is; a file is believed only after its bytes
+were hashed again.
 """
 
 import hashlib
@@ -34,8 +35,9 @@ Line = dict[str, Any]
 class Waiting:
     """The waiting files of one release, in its `Store.partial`; making it touches nothing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shard: str = "") -> None:
         self.folder = folder
+        self._journal = f"journal-{shard.replace('/', '-of-')}.jsonl" if shard else _JOURNAL
         self._lock = threading.Lock()
         self._earlier: dict[str, list[Line]] | None = None  # lines by what they are of
 
@@ -60,7 +62,7 @@ class Waiting:
             self._lock,
             disk_errors(doing),
             suppress(FileNotFoundError),  # another process published the release meanwhile
-            open(self.folder / _JOURNAL, "a", encoding="utf-8", opener=at_once) as journal,
+            open(self.folder / self._journal, "a", encoding="utf-8", opener=at_once) as journal,
         ):
             journal.write(json.dumps(sealed(line)) + "\n")
             if self._earlier is not None:  # another try of this run will not bring it again
@@ -156,13 +158,14 @@ class Waiting:
     def _lines(self) -> list[Line]:
         """Read the journal; a line that a crash cut, or that was changed, is none."""
         found = []
-        with suppress(OSError):
-            with opened(self.folder / _JOURNAL, follow=False) as journal:
-                text = journal.read(_MOST_BYTES)
-            for line in text.split(b"\n"):
-                with suppress(ValueError):
-                    value = unsealed(parse_json(line))
-                    found += [] if value is None else [value]
+        for place in (*sorted(self.folder.glob("journal-*-of-*.jsonl")), self.folder / _JOURNAL):
+            with suppress(OSError):
+                with opened(place, follow=False) as journal:
+                    text = journal.read(_MOST_BYTES)
+                for line in text.split(b"\n"):
+                    with suppress(ValueError):
+                        value = unsealed(parse_json(line))
+                        found += [] if value is None else [value]
         return found
 
 

@@ -1,0 +1,104 @@
+"""A work in shards: each in a command of its own, and what they found is joined by the last."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from makers.archives import RAW, REPOSITORY
+
+SHARDS = Path("covcat-data/.covcat/shards/sample@1")
+RELEASE = Path("covcat-data/sample/1")
+
+
+@pytest.fixture
+def sample(covcat) -> Path:
+    assert covcat("fetch", "sample", mirror=None).code == 0
+    return RELEASE
+
+
+def in_shards(covcat, command: str, *args: str, of: int = 3, mirror: str | None = None) -> None:
+    for number in range(1, of + 1):
+        ran = covcat(command, *args, "--shard", f"{number}/{of}", mirror=mirror)
+        assert (ran.code, ran.out) == (0, ""), ran.err
+        assert f"shard {number}/{of}: " in ran.err
+
+
+def test_verify_joins_what_shards_looked_at_and_reads_only_the_others(covcat, sample):
+    in_shards(covcat, "verify", of=3)
+    (SHARDS / "verify-2-of-3.json").unlink()
+    for path in sample.glob("files/images/*"):  # nobody reads again what was read
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    ran = covcat("verify", "--join", mirror=None)
+    assert "sample@1: 10 files looked at by shards" in ran.err
+    assert 0 < len(re.findall("sha256 expected", ran.err)) <= 5
+    assert not SHARDS.exists()
+
+
+def test_verify_joined_finds_what_a_shard_found(covcat, sample):
+    (sample / "files/LICENSE").write_text("other")
+    in_shards(covcat, "verify")
+    ran = covcat("verify", "--join", mirror=None)
+    alone = covcat("verify", mirror=None)
+    assert ran.code == alone.code == 5
+    assert ran.err.splitlines()[1:] == alone.err.splitlines()
+
+
+def test_what_shards_found_of_another_manifest_or_that_was_edited_is_not_taken(covcat, sample):
+    in_shards(covcat, "verify", of=2)
+    one, two = sorted(SHARDS.iterdir())
+    one.write_text(one.read_text().replace("null", '"missing"'))
+    two.write_text("[" * 9999)
+    ran = covcat("verify", "--join", mirror=None)
+    assert ran.code == 0, ran.err
+    assert "sample@1: 0 files looked at by shards" in ran.err
+
+
+def test_the_index_takes_headers_that_shards_read_and_is_the_same(covcat, sample, monkeypatch):
+    table = covcat("images", "--format", "csv", mirror=None).out
+    alone = (sample / "index.sqlite").read_bytes()
+    (sample / "index.sqlite").unlink()
+    in_shards(covcat, "images")
+    monkeypatch.delattr("covcat.imaging.sizes.read_size")
+    assert covcat("images", "--format", "csv", mirror=None).out == table
+    assert (sample / "index.sqlite").read_bytes() == alone
+    assert not SHARDS.exists()
+
+
+def test_overlap_compares_what_shards_described_and_finds_the_same(covcat, sample, monkeypatch):
+    asked = ("overlap", "--within", "--pairs", "--format", "csv")
+    alone = covcat(*asked, mirror=None)
+    (sample / "features.sqlite").unlink()
+    in_shards(covcat, "overlap")
+    monkeypatch.delattr("covcat.overlap.describing.describe")
+    joined = covcat(*asked, mirror=None)
+    assert (joined.code, joined.out) == (0, alone.out)
+    assert not SHARDS.exists()
+
+
+def test_fetch_makes_a_release_of_what_shards_brought(covcat, offered, server):
+    in_shards(covcat, "fetch", "set", "--by-file", of=2, mirror=server.url)
+    assert not Path("covcat-data/set").exists()
+    asked = [f"{RAW}/{path}" for path in REPOSITORY]
+    assert sorted(path for path, _ in server.requests if path in asked) == sorted(asked)
+    ran = covcat("fetch", "set", "--by-file")
+    assert ran.code == 0, ran.err
+    assert sorted(path for path, _ in server.requests if path in asked) == sorted(asked)
+    assert covcat("verify", "set", mirror=None).code == 0
+    assert not list(Path("covcat-data/.covcat/partial").iterdir())
+
+
+WRONG = {
+    "no share": (["verify", "--shard", "17/16"], "--shard `17/16` is no share"),
+    "none": (["images", "--shard", "0/4"], "--shard `0/4` is no share"),
+    "a word": (["overlap", "--shard", "all"], "--shard `all` is no share"),
+    "repair": (["verify", "--shard", "1/2", "--repair"], "--shard and --join look at every byte"),
+    "both": (["verify", "--shard", "1/2", "--join"], "--shard and --join look at every byte"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG.values(), ids=WRONG)
+def test_a_share_that_cannot_be_is_a_mistake_of_usage(covcat, words, told):
+    ran = covcat(*words, "--json", mirror=None)
+    assert ran.code == 2
+    assert told in json.loads(ran.out)["error"]["message"]
