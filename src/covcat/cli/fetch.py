@@ -18,8 +18,8 @@ from covcat.cli.list import say_lacking
 from covcat.cli.options import Exclude, Filters, Include, Transfer, choice, grouped
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
-from covcat.cli.shards import ShardOption
 from covcat.cli.session import Session, put_error
+from covcat.cli.shards import ShardOption
 from covcat.errors import CovcatError, DiskError, SeveralError, UsageError
 from covcat.fetching import plan as plans
 from covcat.fetching.plan import Options, Plan, Step
@@ -143,10 +143,7 @@ def fetch(
     _announce(session, plan)
     since = time.monotonic()
     outcomes = _carry_out(session, plan, network, transfer.progress, password)
-    came = [one for one in outcomes if one.step.action == "fetch" and one.path]
-    if len(came) > 1 and (time_taken := took(time.monotonic() - since)):
-        session.say(f"in all: {plural(len(came), 'release')} fetched{time_taken}")
-    _finish(session, outcomes)
+    _finish(session, outcomes, time.monotonic() - since)
 
 
 def _with_holders(session: Session, labelled: list[str]) -> list[str]:
@@ -346,7 +343,10 @@ def _carry_out(
     return list(outcomes.values())
 
 
-def _finish(session: Session, outcomes: list["Outcome"]) -> None:
+def _finish(session: Session, outcomes: list["Outcome"], seconds: float) -> None:
+    came = [one for one in outcomes if one.step.action == "fetch" and one.path]
+    if len(came) > 1 and (time_taken := took(seconds)):
+        session.say(f"in all: {plural(len(came), 'release')} fetched{time_taken}")
     fetched = [
         {
             "id": outcome.step.name,

@@ -77,10 +77,8 @@ def images(
     if shard is not None:
         indexes.keep_shares(session, names, shard)
         return
-    if paths:
-        _check_alone({"--columns": columns, "--format": output_format, "--output": output})
-    elif null:
-        raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
+    others = {"--columns": columns, "--format": output_format, "--output": output}
+    _check_alone(others, paths=paths, null=null)
     options.check_force(output, force=force)
     form = "paths" if paths else _format(session, output_format, output)
     if output is not None:
@@ -143,10 +141,12 @@ def _say_passing(
     indexes.say_passing(session, passed, total, "row" if of_rows else "image")
 
 
-def _check_alone(others: Mapping[str, object]) -> None:
+def _check_alone(others: Mapping[str, object], *, paths: bool, null: bool) -> None:
     """Refuse options that say how rows are printed, where only paths are."""
+    if null and not paths:
+        raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
     for option, value in others.items():
-        if value is not None:
+        if paths and value is not None:
             raise UsageError(f"--paths prints paths alone: it takes no {option}")
 
 

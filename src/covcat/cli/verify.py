@@ -14,8 +14,8 @@ from covcat.cli.here import Here, releases
 from covcat.cli.options import At, Names, Transfer, a_path, grouped
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
-from covcat.cli.shards import ShardOption
 from covcat.cli.session import Session, put_error
+from covcat.cli.shards import ShardOption
 from covcat.cli.status import say_litter
 from covcat.download.remote import Network
 from covcat.errors import (
@@ -103,11 +103,7 @@ def verify(
             "--password-file is for archives that a repair unpacks: expected --repair beside it",
             hint="covcat verify --repair --password-file FILE",
         )
-    if (shard or join) and (quick or repair or at or (shard and join)):
-        raise UsageError(
-            "--shard and --join look at every byte of what is here, and exclude each other",
-            hint="covcat verify --shard 3/16",
-        )
+    _check_shard(shard, join=join, others=bool(quick or repair or at))
     network = transfer.network(session)
     if at is not None:
         if repair or given:
@@ -129,6 +125,14 @@ def verify(
     else:
         with drawn(session, transfer.progress) as drawing:
             _check_all(said, here, drawing)
+
+
+def _check_shard(shard: "Shard | None", *, join: bool, others: bool) -> None:
+    if (shard or join) and (others or (shard and join)):
+        raise UsageError(
+            "--shard and --join look at every byte of what is here, and exclude each other",
+            hint="covcat verify --shard 3/16",
+        )
 
 
 @dataclass(slots=True)

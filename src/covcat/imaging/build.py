@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, astuple, dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from shlex import quote
 
