@@ -82,9 +82,11 @@ def _record_of(path: Path) -> "tuple[Path, Recorded | SplitLock] | None":
     if not record.name.endswith(split_lock.NAME):
         return record, cohort_record.read(record)
     known = split_lock.read(record)
-    is_of_another = record == lock != path and not path.is_dir()
-    words = shlex.split(known.command) if is_of_another else [path.name]
-    return (record, known) if any(word.endswith(path.name) for word in words) else None
+    is_beside = record == lock and path != lock
+    is_another = is_beside and not any(
+        word.endswith(path.name) for word in shlex.split(known.command)
+    )
+    return None if is_another else (record, known)
 
 
 def _made_again(
@@ -125,7 +127,7 @@ def _named(
         raise IntegrityError(
             f"`{chosen.of}` names rows that are not here: expected {len(chosen.keys):,}, got "
             f"{known:,}",
-            hint=f"covcat fetch {' '.join(chosen.releases)}",
+            hint=shlex.join(["covcat", "fetch", *chosen.releases]),
         )
     rule = CohortRule(chosen.question, allow_unknown_license=True)
     cohort = cohorts.of_indexes(session, found, rule, done)
