@@ -26,7 +26,7 @@ _BUSY = {"SlowDown", "ServerBusy", "TooManyRequests", "Throttling", "RequestLimi
 _REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"}
 _NOBODY = re.compile(  # it asked the machine that it runs on for a login, or gave up at once
     r"169\.254\.|metadata\.google|token request|MissingAccount|Account must be|Missing\w*Key|"
-    r"credential",
+    r"MissingCredential|service account file",
     re.I,
 )
 LOGINS = {  # where each provider's own rules look
