@@ -8,7 +8,7 @@ from covcat.overlap import candidates as lookup
 from covcat.overlap import votes
 from covcat.overlap.align import WAYS, Way
 from covcat.overlap.candidates import TABLES, Candidate, Descriptors, candidates
-from covcat.overlap.features import FINEST, STEP, Features, Frame, Points
+from covcat.overlap.features import CLOSER, FINEST, STEP, Features, Frame, Points
 from covcat.progress import Callback, Silent
 
 NOISE = np.random.default_rng(19)
@@ -33,7 +33,7 @@ def featured(moved: tuple[float, float] = (0, 0), steps: int = 0, angle: float =
     turn, scale = np.radians(angle), STEP**steps
     matrix = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     places = np.array(PLACES) @ matrix.T + moved
-    size, own = FINEST * STEP ** (2 + steps), 40.0 + angle
+    size, own = FINEST * STEP ** (CLOSER + 2 + steps), 40.0 + angle
     return np.column_stack([places, np.full(len(places), size), np.full(len(places), own)])
 
 
@@ -92,6 +92,18 @@ def test_a_turned_picture_is_looked_up_as_it_would_be(way, turned_is_first):
     assert looked_at(*pair) == [Candidate(0, 1, way, False)]
 
 
+@pytest.mark.parametrize("finer", [1, CLOSER])
+def test_finer_points_of_the_middle_meet_those_of_a_crop_and_not_of_another_middle(finer):
+    words, enlarged = strange(3), featured((-160, -130), CLOSER)
+    whole, alike = featured(), featured()
+    whole[:, 2] /= STEP ** (2 + finer)
+    alike[:, 2] /= STEP ** (2 + finer)
+    enlarged[:, 2] /= STEP ** (2 + finer)
+    one = picture(whole, words, {})
+    assert looked_at(one, picture(enlarged, words, {}))
+    assert looked_at(one, picture(alike, words, {})) == []
+
+
 @pytest.mark.parametrize(("steps", "is_pair"), [(5, True), (0, False)])
 @pytest.mark.parametrize("whole_is_first", [True, False])
 def test_two_places_near_each_other_are_one_but_for_a_crop_that_shows_them_apart(
@@ -99,7 +111,7 @@ def test_two_places_near_each_other_are_one_but_for_a_crop_that_shows_them_apart
 ):
     words, scale = strange(2), STEP**steps
     near = np.array([(280.0, 160.0), (340.0, 220.0)])
-    size = np.array([(FINEST, 40.0)] * 2)
+    size = np.array([(FINEST * STEP**CLOSER, 40.0)] * 2)
     whole = picture(np.column_stack([near, size]), words, {})
     crop = picture(np.column_stack([(near - (256, 130)) * scale, size * (scale, 1)]), words, {})
     found = looked_at(*((whole, crop) if whole_is_first else (crop, whole)))

@@ -4,7 +4,7 @@ A vote is one number: two pictures, and how the first lies on the other by one f
 how much it is enlarged, turned, and where its middle comes to lie. So votes can be sorted, and lie
 in files. Two meetings in one sixteenth of a picture do not count as two: what is a corner at one
 scale is one at the next. Of a whole and a crop that is the crop, which may all lie in one of the
-whole's.
+whole's. Finer points of two middles do not meet: enlarged, the middles of films are much alike.
 """
 
 from tempfile import TemporaryFile
@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from covcat.overlap.features import LONGEST, STEP, steps_of
+from covcat.overlap.features import CLOSER, LONGEST, STEP, steps_of
 
 Numbers = NDArray[np.uint32]
 Numbered = NDArray[np.uint64]
@@ -48,7 +48,8 @@ def spots_of(places: NDArray[np.float32]) -> Numbers:
 def _laid(a: Numbers, b: Numbers, of_a: Spots, of_b: Spots) -> Numbered:
     """Return a vote for each two features, by their numbers."""
     first, second = of_a[0][a], of_b[0][b]
-    other = first != second
+    coarser = np.maximum(of_a[1][a], of_b[1][b]) >> np.uint32(_STEP_AT)
+    other = (first != second) & (coarser >= CLOSER)
     first, second = first[other], second[other]
     (step, turn, x, y), (other_step, other_turn, u, v) = (
         _parted(spots[1][rows[other]]) for spots, rows in ((of_a, a), (of_b, b))
