@@ -18,6 +18,7 @@ from covcat.progress import Progress, Unit
 
 __all__ = ["Died", "Task", "advance", "choose", "is_far", "run"]
 
+_LIGHT = 16  # times what is sent at once of heavy work
 Here = Literal["processes", "threads"]
 _chosen: tuple[str, Path] | None = None  # address of a scheduler, and the data folder
 
@@ -56,7 +57,8 @@ def run(
         NetworkError: the cluster does not answer any more.
         Exception: what the work raised.
     """
-    waiting = deque(in_batches(tasks))
+    is_light = here == "threads" and is_far()  # to send it takes longer than to do it
+    waiting = deque(in_batches(tasks, _LIGHT if is_light else 1))
     if not waiting:
         return
     bar = progress.start(label, sum(batch.bytes for batch in waiting), unit=unit)

@@ -97,11 +97,12 @@ class Raised:
     error: BaseException
 
 
-def in_batches(tasks: Iterable[Task]) -> Iterator[Batch]:
-    """Put tasks together until they have about one size."""
+def in_batches(tasks: Iterable[Task], times: int = 1) -> Iterator[Batch]:
+    """Put tasks together until they have about one size, or so many times that."""
     batch, size = Batch([]), 0
+    most, most_bytes = times * _BATCH_TASKS, times * _BATCH_BYTES
     for task in tasks:
-        if batch.tasks and (size + task.bytes > _BATCH_BYTES or len(batch.tasks) >= _BATCH_TASKS):
+        if batch.tasks and (size + task.bytes > most_bytes or len(batch.tasks) >= most):
             yield batch
             batch, size = Batch([]), 0
         batch.tasks.append(task)
