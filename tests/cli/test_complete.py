@@ -282,7 +282,7 @@ FREE = {
     ),
     *("--sample", "--jobs", "--retries", "--timeout", "--limit-rate", "--max-bytes"),
     *("--max-files", "--older-than", "--checkpoint", "--pause", "--slow", "--shares", "--seed"),
-    *("--lock", "--pictures", "--level", "report --of"),  # `counts --of` has a list
+    *("--lock", "--pictures", "--level", "--shard", "report --of"),  # `counts --of` has a list
 }
 
 
