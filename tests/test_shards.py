@@ -35,6 +35,17 @@ def test_verify_joins_what_shards_looked_at_and_reads_only_the_others(covcat, sa
     assert not SHARDS.exists()
 
 
+def test_what_shards_left_is_listed_pruned_and_goes_with_its_release(covcat, sample):
+    in_shards(covcat, "verify", of=2)
+    (row,) = covcat("cache", "list", "--json", mirror=None).document["data"]["cache"]
+    assert (row["kind"], row["name"], row["files"]) == ("shards", "sample@1", 2)
+    assert covcat("cache", "prune", mirror=None).code == 0
+    assert not SHARDS.exists()
+    in_shards(covcat, "verify", of=2)
+    assert covcat("remove", "sample", "--yes", mirror=None).code == 0
+    assert not SHARDS.exists()
+
+
 def test_verify_joined_finds_what_a_shard_found(covcat, sample):
     (sample / "files/LICENSE").write_text("other")
     in_shards(covcat, "verify")

@@ -19,12 +19,17 @@ from covcat.download.parts import Parts
 from covcat.errors import CovcatError, DiskError, IntegrityError, NotFoundError
 from covcat.files import disk_errors, link_or_copy, make_folder
 from covcat.progress import Silent
-from covcat.store import cached, manifest, verify
+from covcat.store import cached, manifest, shards, verify
 from covcat.store.folder import CLOSED, FEATURES, INDEX, OVERLAP, STAGED, Store
 
-Kind = Literal["part", "partial", "staging", "archives", "index", "features", "overlap"]
+Kind = Literal["part", "partial", "shards", "staging", "archives", "index", "features", "overlap"]
 _BESIDE: dict[Kind, str] = {"index": INDEX, "features": FEATURES, "overlap": OVERLAP}
-ALWAYS: tuple[Kind, ...] = ("part", "partial", "staging")  # pruned without being asked for
+ALWAYS: tuple[Kind, ...] = (
+    "part",
+    "partial",
+    "shards",
+    "staging",
+)  # pruned without being asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +171,9 @@ def remove(store: Store, what: Removal, *, partial: bool = False, force: bool = 
     what = look(store, what.id, what.release, partial=partial, force=force)
     for path in what.parts:
         Parts(store.parts).drop_free(path)
-    for folder in (what.folder, *what.waiting):
-        if folder is not None:
+    found = shards.folder(what.folder) if what.folder is not None else None
+    for folder in (what.folder, *what.waiting, found):
+        if folder is not None and folder.is_dir():
             _dispose(store, folder)
     if what.folder is not None:
         with suppress(OSError):  # it holds other releases
@@ -213,6 +219,7 @@ def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
             yield "part", path.name, path, not is_free
     staged = sorted(store.staging.iterdir()) if store.staging.is_dir() else []
     folders: list[tuple[Kind, str, Path]] = [("partial", *one) for one in store.partials()]
+    folders += [("shards", one.name, one) for one in shards.folders(store.folder)]
     folders += [("staging", one.name, one) for one in staged if STAGED.fullmatch(one.name)]
     for kind, name, folder in folders:
         if folder.is_dir() and not folder.is_symlink():

@@ -16,17 +16,24 @@ from covcat.seal import parse_json, sealed, unsealed
 from covcat.store.folder import PRIVATE
 from covcat.store.overlaps import manifest_sha256
 
+_FOLDER = "shards"
 _MOST_BYTES = 1 << 30  # of what one found
 
 
 def place(release: Path, kind: str, shard: Shard, suffix: str = "json") -> Path:
     """Return where a shard keeps what it found, given the folder of the release."""
-    return _folder(release) / f"{kind}-{shard.number}-of-{shard.of}.{suffix}"
+    return folder(release) / f"{kind}-{shard.number}-of-{shard.of}.{suffix}"
 
 
-def _folder(release: Path) -> Path:
+def folder(release: Path) -> Path:
+    """Return where all shards keep what they found of a release."""
     name = f"{release.parent.name}@{release.name}"
-    return release.parents[1] / PRIVATE / "shards" / name
+    return release.parents[1] / PRIVATE / _FOLDER / name
+
+
+def folders(data: Path) -> list[Path]:
+    """Return those of all releases of a data folder."""
+    return sorted((data / PRIVATE / _FOLDER).glob("*@*"))
 
 
 def keep(release: Path, kind: str, shard: Shard, found: Mapping[str, Any]) -> None:
@@ -51,7 +58,7 @@ def kept(release: Path, kind: str) -> dict[str, Any]:
 
 def every(release: Path, kind: str, suffix: str) -> list[Path]:
     """Return the files of all shards of one kind."""
-    return sorted(_folder(release).glob(f"{kind}-*-of-*.{suffix}"))
+    return sorted(folder(release).glob(f"{kind}-*-of-*.{suffix}"))
 
 
 def drop(release: Path, kind: str, suffix: str = "json") -> None:
@@ -59,4 +66,4 @@ def drop(release: Path, kind: str, suffix: str = "json") -> None:
     with suppress(OSError):
         for path in every(release, kind, suffix):
             path.unlink()
-        _folder(release).rmdir()
+        folder(release).rmdir()
