@@ -206,7 +206,7 @@ def test_fetch_for_plans_the_lists_and_each_set_that_has_their_pictures_once(
         "v7@2020-06-29": "fetch",
         "kermany@mendeley-2": "fetch",
     }
-    assert "not to be fetched: MIDRC-RICORD-1c: TCIA, https://wiki.cancer" in ran.err
+    assert "not to be fetched: MIDRC-RICORD-1c: the PNG of the lists nobody" in ran.err
 
 
 def test_fetch_for_a_set_that_has_its_pictures_itself_says_so(covcat: Callable[..., Ran]) -> None:
