@@ -5,6 +5,7 @@ from typing import Any
 import typer
 
 from covcat.cli.main import app
+from covcat.errors import CovcatError
 
 WORDS = ("a", "1", "0.5", "", "-", "a/../b", "true", "\udcff", "5-95")
 
@@ -13,7 +14,7 @@ def outcome(reader: Any, value: Any, option: Any, context: Any) -> Any:
     """Return what a value is read as, with its class, or the class of its error."""
     try:
         value = reader.coerce(value, param=option, ctx=context)
-    except typer.BadParameter as error:
+    except (typer.BadParameter, CovcatError) as error:
         return type(error), str(error)
     return type(value), value
 

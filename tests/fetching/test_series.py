@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from makers.collections import BUCKET, ID, made_series, stocked
 from makers.releases import Shelf
 from makers.runs import here, tree_on_disk
 from makers.said import check_said, record
+from makers.series_stock import BUCKET, ID, made_series, stocked
 from servers.hosts import FOR_EVER, Reply, World
 from servers.hosts.content import slice_of
 from servers.hosts.gcs import HOST as GOOGLE

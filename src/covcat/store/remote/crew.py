@@ -30,8 +30,10 @@ class Crew:
         self._stop.clear()
         todo, lock, errors = iter(items), threading.Lock(), list[BaseException]()
         ended = threading.Semaphore(0)  # a `join` that a signal breaks off forgets its thread
+        running = set[int]()  # so does a `start`
 
         def loop() -> None:
+            running.add(threading.get_ident())
             try:
                 while not self._stop.is_set():
                     with lock:
@@ -43,20 +45,18 @@ class Crew:
                 errors.append(error)
                 self._stop.set()
             finally:
+                running.discard(threading.get_ident())
                 ended.release()
 
-        left = 0
         try:
             for _ in range(self._size):
                 threading.Thread(target=loop, daemon=True).start()
-                left += 1
-            while left:
+            for _ in range(self._size):
                 ended.acquire()
-                left -= 1
         finally:
             self._stop.set()
             until = time.monotonic() + _PATIENCE
-            while left and ended.acquire(timeout=max(0, until - time.monotonic())):
-                left -= 1
+            while running and ended.acquire(timeout=max(0, until - time.monotonic())):
+                pass
         if errors:  # those that were stopped followed the first
             raise errors[0]
