@@ -350,6 +350,12 @@ def test_show_says_where_the_counts_of_the_list_are_from(covcat) -> None:
     assert "517 with COVID-19 [annotations/covid-only.zip" in covcat("show", "v7").out
 
 
+def test_show_claims_no_digest_of_objects_of_which_the_catalog_has_none(covcat) -> None:
+    out = covcat("show", "covid-19-ar").out
+    assert "verified by the number and the bytes of the objects of each series, and each" in out
+    assert "sha256" not in out
+
+
 def test_the_counts_are_the_last_columns_of_the_machine_forms(covcat) -> None:
     head, *lines = covcat("list").out.splitlines()
     assert head.split("\t")[-4:] == ["corrections", "images", "patients", "covid_images"]

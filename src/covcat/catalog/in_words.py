@@ -62,6 +62,10 @@ def numbers(holds: Holds) -> str:
 
 def how_verified(release: Release) -> str:
     """Say in words what pins a release."""
+    if release.series:
+        is_gcs = release.files[0].host == "gcs"  # Amazon's store has no digest to say
+        said = ", and each object by the md5 that its host lists" if is_gcs else ""
+        return f"verified by the number and the bytes of the objects of each series{said}"
     files = plural(release.contents.files, "file") if release.contents else ""
     listed = f"the sha256 or git id of {files}" if files else ""
     for file in release.files:
