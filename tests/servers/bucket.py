@@ -1,4 +1,7 @@
-"""Buckets that can be written to, as S3 serves them by paths: listed, put once, put in parts."""
+"""Buckets that can be written to, as S3 serves them by paths: listed, put once, put in parts.
+
+Google's XML API is the same but for the login and the name of the header that puts only once.
+"""
 
 import hashlib
 import re
@@ -12,6 +15,8 @@ from servers.message import Reply, Request
 from servers.server import Loopback
 
 _PAGE = 50  # keys; S3's own is 1,000
+_LOGINS = ("AWS4-HMAC-SHA256 ", "Bearer made-up")
+_ONCE = {"if-none-match", "x-goog-if-generation-match"}
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
@@ -43,7 +48,7 @@ class Buckets:
         _, name, *rest = path.split("/", 2)
         if name not in self.objects:
             return fault(404, "NoSuchBucket")
-        if not request.headers.get("authorization", "").startswith("AWS4-HMAC-SHA256 "):
+        if not request.headers.get("authorization", "").startswith(_LOGINS):
             return fault(403, "AccessDenied")
         with self._lock:
             inside, key = self.objects[name], "".join(rest)
@@ -52,7 +57,7 @@ class Buckets:
                 for gone in keys:
                     inside.pop(unescape(gone), None)
                 rows = (f"<Deleted><Key>{gone}</Key></Deleted>" for gone in keys)
-                return _xml(f"<DeleteResult>{''.join(rows)}</DeleteResult>")
+                return xml(f"<DeleteResult>{''.join(rows)}</DeleteResult>")
             if "list-type" in request.query:
                 return _listed(inside, request)
             if "uploads" in request.query or "uploadId" in request.query:
@@ -63,7 +68,7 @@ class Buckets:
         if request.method == "POST" and "uploads" in request.query:
             id = f"upload-{len(self.asked)}"
             self.uploads[id] = {}
-            return _xml(
+            return xml(
                 f"<R><Bucket>b</Bucket><Key>{escape(key)}</Key><UploadId>{id}</UploadId></R>"
             )
         id = request.query["uploadId"]
@@ -77,17 +82,20 @@ class Buckets:
             return Reply(204)
         inside[key] = b"".join(parts[number] for number in sorted(parts))
         tag = escape(_tag(inside[key]))
-        return _xml(f"<R><Bucket>b</Bucket><Key>{escape(key)}</Key><ETag>{tag}</ETag></R>")
+        return xml(f"<R><Bucket>b</Bucket><Key>{escape(key)}</Key><ETag>{tag}</ETag></R>")
 
 
 def _single(inside: dict[str, bytes], key: str, request: Request) -> Reply:
     if request.method == "PUT":
-        if "if-none-match" in request.headers and key in inside:
+        if _ONCE & request.headers.keys() and key in inside:
             return fault(412, "PreconditionFailed")
         inside[key] = request.body
         return Reply(200, [("ETag", _tag(request.body))])
     if key not in inside:
         return fault(404, "NoSuchKey")
+    if request.method == "DELETE":
+        del inside[key]
+        return Reply(204)
     data = inside[key]
     head = [("ETag", _tag(data)), ("Last-Modified", "Tue, 05 Jan 2021 10:00:00 GMT")]
     if found := _RANGE.fullmatch(request.headers.get("range", "")):
@@ -117,17 +125,17 @@ def _listed(inside: dict[str, bytes], request: Request) -> Reply:
     more = len(keys) > _PAGE
     rows.append(f"<NextContinuationToken>{escape(last)}</NextContinuationToken>" * more)
     rows.append(f"<IsTruncated>{str(more).lower()}</IsTruncated>")
-    return _xml(f"<ListBucketResult>{''.join(rows)}</ListBucketResult>")
+    return xml(f"<ListBucketResult>{''.join(rows)}</ListBucketResult>")
 
 
 def fault(status: int, code: str, more: str = "") -> Reply:
     """Return an error as S3 gives it; some of its own quote who asked."""
-    reply = _xml(f"<Error><Code>{code}</Code><Message>made up</Message>{more}</Error>")
+    reply = xml(f"<Error><Code>{code}</Code><Message>made up</Message>{more}</Error>")
     reply.status = status
     return reply
 
 
-def _xml(text: str) -> Reply:
+def xml(text: str) -> Reply:
     return Reply(200, [("Content-Type", "application/xml")], text.encode())
 
 

@@ -1,32 +1,41 @@
 """Releases that are pushed to a bucket or a folder, and pulled from there.
 
-`make test-stores` runs these against moto's server in place of the tests' own.
+`make test-stores` runs these against moto's server, fake-gcs-server and Azurite in place of the
+tests' own.
 """
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
+from collections import ChainMap
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-import httpx
 import obstore
 import pytest
 from makers.archives import REPOSITORY, tar_of
 from makers.runs import Ran, tree_on_disk
-from obstore.store import LocalStore, S3Store
+from obstore.store import LocalStore, ObjectStore, from_url
+from servers import emulators as emulators_of
 from servers.bucket import Buckets
 
 from covcat.store.remote import place, push
 
-MOTO = os.environ.get("MOTO")  # a Python that has it
-OWN_SERVER = MOTO is None
+PROGRAMS = {"s3": "MOTO", "gs": "FAKE_GCS", "az": "AZURITE"}  # variables; MOTO's: a Python
+OWN_SERVER = not os.environ.get("MOTO")
+LOGINS = {
+    "AWS_ACCESS_KEY_ID": "AKIAMADEUP",
+    "AWS_SECRET_ACCESS_KEY": "made-up-secret",
+    "AWS_REGION": "us-east-1",
+    "GOOGLE_BEARER_TOKEN": "made-up-secret",
+    "AZURE_STORAGE_USE_EMULATOR": "true",
+}
 NAMES = (  # as in test_exports: what file systems hold, and addresses write otherwise
     *("plain.png", "a b.png", " lead.png", "100%.png", "%41.png", "a#b?c.png", "a+b&c=d.png"),
     *(
@@ -47,7 +56,7 @@ class There:
     """Where copies lie, and what a test does there behind covcat's back."""
 
     address: str
-    store: LocalStore | S3Store
+    store: ObjectStore
 
     def tree(self) -> dict[str, bytes]:
         paths = [one["path"] for batch in obstore.list(self.store) for one in batch]
@@ -64,54 +73,60 @@ class There:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """The address of moto's server, with a bucket `bkt`; none without it."""
-    if MOTO is None:
-        yield ""
-        return
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [MOTO, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
-    while httpx.Client(transport=httpx.HTTPTransport(retries=8)).put(f"{url}/bkt").is_error:
-        assert server.poll() is None
-    yield url
-    server.kill()
-    server.wait()
+def emulators() -> Iterator[dict[str, dict[str, str]]]:
+    """By scheme what the environment says of a server from a registry; none but by `make`."""
+    kinds = {"s3": emulators_of.s3, "gs": emulators_of.gs, "az": emulators_of.az}
+    with ExitStack() as running:
+        yield {
+            kind: running.enter_context(start(os.environ[PROGRAMS[kind]]))
+            for kind, start in kinds.items()
+            if os.environ.get(PROGRAMS[kind])
+        }
 
 
 @pytest.fixture
-def buckets(monkeypatch: pytest.MonkeyPatch, moto: str) -> Iterator[Buckets]:
-    """A server of S3 with a bucket `bkt`, and the login for it."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAMADEUP")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up-secret")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+def buckets(
+    monkeypatch: pytest.MonkeyPatch, emulators: dict[str, dict[str, str]]
+) -> Iterator[Buckets]:
+    """A server of S3 and Google's store with a bucket `bkt`, and the logins for it."""
+    for name, value in LOGINS.items():
+        monkeypatch.setenv(name, value)
     with (made := Buckets("bkt")).loopback:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", moto or made.url)
+        own = {"AWS_ENDPOINT_URL": made.url, "GOOGLE_BASE_URL": made.url}
+        for name, value in ChainMap(*emulators.values(), own).items():
+            monkeypatch.setenv(name, value)
         yield made
     assert made.loopback.broken == []
 
 
-@pytest.fixture(params=["folder", "s3"])
-def there(request: pytest.FixtureRequest, buckets: Buckets, tmp_path: Path) -> There:
+@pytest.fixture(params=["folder", "s3", "gs", *([] if OWN_SERVER else ["az"])])
+def there(
+    request: pytest.FixtureRequest,
+    buckets: Buckets,
+    emulators: dict[str, dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> There:
     """A place without anything in it."""
     if request.param == "folder":
         return There("copies", LocalStore(tmp_path / "copies", mkdir=True))
-    return in_bucket(tmp_path)
+    if not OWN_SERVER and request.param not in emulators:
+        pytest.skip(f"{PROGRAMS[request.param]} names no emulator; `make test-stores` installs it")
+    if request.param != "s3":  # whose setting is not to be of use to others
+        monkeypatch.delenv("AWS_ENDPOINT_URL")
+    return in_bucket(tmp_path, request.param)
 
 
 @pytest.fixture
 def bucket(buckets: Buckets, tmp_path: Path) -> There:
-    """The same, a part of a bucket."""
+    """The same, a part of a bucket of S3."""
     return in_bucket(tmp_path)
 
 
-def in_bucket(own: Path) -> There:
+def in_bucket(own: Path, kind: str = "s3") -> There:
     """Return a part of the bucket that no other test has."""
-    address, options = f"s3://bkt/{own.name}/a=b ü", {"allow_http": True}
-    return There(address, S3Store.from_url(address, client_options=options))
+    address, options = f"{kind}://bkt/{own.name}/a=b ü", {"allow_http": True}
+    return There(address, from_url(address, client_options=options))
 
 
 @pytest.fixture
@@ -355,13 +370,22 @@ FAULTS = [  # what a store answers, and covcat's exit code and words
 @pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server answers badly")
 @pytest.mark.parametrize(("status", "code", "exit_code", "said"), FAULTS)
 @pytest.mark.parametrize("command", ["push", "pull"])
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
 @pytest.mark.usefixtures("fetched")
 def test_what_a_store_refuses_is_one_sentence_without_a_secret(
-    covcat, buckets, bucket, command: str, status: int, code: str, exit_code: int, said: str
+    covcat,
+    buckets,
+    scheme: str,
+    command: str,
+    status: int,
+    code: str,
+    exit_code: int,
+    said: str,
 ) -> None:
     buckets.before = lambda _: buckets.reply_of(status, code)
-    ran = covcat(command, bucket.address, "set", "--retries", "1", "-v")
+    ran = covcat(command, f"{scheme}://bkt", "set", "--retries", "1", "-v")
     assert ran.code == exit_code, ran.err
+    said = said.replace("s3:", f"{scheme}:")
     first, *_ = ran.err.splitlines()
     assert first.startswith("error: "), first
     assert said in first

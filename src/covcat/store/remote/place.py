@@ -232,7 +232,7 @@ def _opened(address: str, folder: Path | None, network: Network) -> "ObjectStore
             "connect_timeout": wait,
             "read_timeout": wait,
             "timeout": timedelta(seconds=_FOREVER),
-            "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+            **_plain(address),
         },
         "retry_config": {
             "max_retries": network.retries,
@@ -247,6 +247,19 @@ def _opened(address: str, folder: Path | None, network: Network) -> "ObjectStore
     if address.startswith("s3://") and (provider := _profile()):
         how["credential_provider"] = provider
     return from_url(address, **how)
+
+
+_SERVERS = {  # variables of the providers' own that name a server in place of theirs
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+
+
+def _plain(address: str) -> dict[str, bool]:
+    """Allow HTTP without TLS where who set the server's address wants it."""
+    named = [os.environ.get(name, "") for name in _SERVERS[address.partition(":")[0]]]
+    return {"allow_http": True} if any(one.startswith("http://") for one in named) else {}
 
 
 _OWN = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SKIP_SIGNATURE")  # obstore reads
