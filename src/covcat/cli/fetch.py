@@ -286,7 +286,7 @@ def _announce_fetch(session: Session, step: Step) -> None:
     assert release is not None  # else a person must act
     assert coming is not None
     what = f"{'some' if step.options.asked else 'all'} files of a data set"
-    if coming.downloads is not None:
+    if coming.downloads_are_all:
         size = transferred(coming.download_bytes, coming.about_bytes).replace("~", "about ")
         download = "of unknown size" if size == "?" else f"of {size}"
         what = f"{plural(coming.downloads, 'download')} {download}"

@@ -1,7 +1,7 @@
 """What steps will bring, and the room that it takes. Pure: nothing is read or asked here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from covcat.catalog import listing as listings
 from covcat.catalog import selection, series
@@ -21,7 +21,8 @@ class Expected:
     """What a fetch of a release, or of the part of it that is asked for, brings."""
 
     contents: Contents | None  # what is there in the end; None is unknown
-    downloads: int | None  # None: only the host knows how many
+    downloads: int
+    downloads_are_all: bool = True  # False: a set that only its host lists was counted as one
     bytes: int  # of the downloads whose size is known; if it `is_about`, of all, rounded
     of_unknown_size: int  # downloads; a set that only its host lists is one
     is_about: bool = False
@@ -96,7 +97,8 @@ def of(
     else:
         parts = chosen(served, options.asked, pinned)
         sizes = [(one.bytes, one.unpack != "none") for one, _ in parts]
-    return _weighed(release, options, contents, sizes, None if served is None else len(sizes))
+    expected = _weighed(release, options, contents, sizes)
+    return replace(expected, downloads_are_all=served is not None)
 
 
 def _of_series(
@@ -124,7 +126,6 @@ def _weighed(
     options: Options,
     contents: Contents | None,
     sizes: Sequence[Size],
-    downloads: int | None,
 ) -> Expected:
     """Add up the sizes of downloads, and the room for them and for what is unpacked of them."""
     known = sum(size for size, _ in sizes if size is not None)
@@ -142,7 +143,7 @@ def _weighed(
     kept = unpacked + (archives if options.wants_archives else 0)
     return Expected(
         contents=contents,
-        downloads=downloads,
+        downloads=len(sizes),
         bytes=known,
         of_unknown_size=len(unknown),
         is_about=is_about,
@@ -167,8 +168,8 @@ def totals(steps: Sequence[tuple[Expected, int]], free_bytes: int) -> Totals:
         held += max(0, one.kept_bytes - waits)
     return Totals(
         releases=len(each),
-        downloads=sum(1 if one.downloads is None else one.downloads for one in each),
-        downloads_are_all=all(one.downloads is not None for one in each),
+        downloads=sum(one.downloads for one in each),
+        downloads_are_all=all(one.downloads_are_all for one in each),
         download_bytes=sum(one.bytes for one in each),
         bytes_are_about=any(one.is_about for one in each),
         of_unknown_size=sum(one.of_unknown_size for one in each),
