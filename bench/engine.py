@@ -34,6 +34,8 @@ SCHEDULER, CALLER = "10.77.0.1", "10.77.0.2"
 WORKERS = [f"10.77.0.{number}" for number in range(11, 15)]
 ADDRESS = f"tcp://{SCHEDULER}:8786"
 CUT = 20  # seconds
+RUN = f"covcat{os.getpid() % 10_000}"  # begins the names of this run's namespaces
+HUB = f"{RUN}-hub"
 
 
 def ip(*words: str) -> None:
@@ -43,24 +45,29 @@ def ip(*words: str) -> None:
 
 def space(address: str) -> str:
     """Return the name of a namespace."""
-    return f"covcat-{address.rpartition('.')[2]}"
+    return f"{RUN}-{address.rpartition('.')[2]}"
 
 
 def make_network(held: ExitStack) -> None:
     """Make a namespace for each address, all on one bridge, which is in one of its own."""
-    ip("netns", "add", "covcat-hub")
-    held.callback(ip, "netns", "del", "covcat-hub")
-    ip("-n", "covcat-hub", "link", "add", "hub", "type", "bridge")
-    ip("-n", "covcat-hub", "link", "set", "hub", "up")
+    ip("netns", "add", HUB)
+    held.callback(ip, "netns", "del", HUB)
+    ip("-n", HUB, "link", "add", "hub", "type", "bridge")
+    ip("-n", HUB, "link", "set", "hub", "up")
     for address in (SCHEDULER, CALLER, *WORKERS):
-        name = space(address)
-        ip("netns", "add", name)
-        held.callback(ip, "netns", "del", name)
-        ip("-n", name, "link", "add", "eth0", "type", "veth", "peer", name, "netns", "covcat-hub")
-        ip("-n", "covcat-hub", "link", "set", name, "master", "hub", "up")
-        ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
-        ip("-n", name, "link", "set", "eth0", "up")
-        ip("-n", name, "link", "set", "lo", "up")
+        add_space(held, address)
+
+
+def add_space(held: ExitStack, address: str) -> None:
+    """Make the namespace of an address, on the bridge."""
+    name = space(address)
+    ip("netns", "add", name)
+    held.callback(ip, "netns", "del", name)
+    ip("-n", name, "link", "add", "eth0", "type", "veth", "peer", name, "netns", HUB)
+    ip("-n", HUB, "link", "set", name, "master", "hub", "up")
+    ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+    ip("-n", name, "link", "set", "eth0", "up")
+    ip("-n", name, "link", "set", "lo", "up")
 
 
 class Processes:
@@ -84,6 +91,15 @@ class Processes:
         process = self.running.pop(address)
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+    def spent(self) -> dict[str, float]:
+        """Return how many seconds of processors the scheduler and the workers took until now."""
+        found = {"scheduler": 0.0, "workers": 0.0}
+        for address, process in self.running.items():
+            words = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            role = "scheduler" if address == SCHEDULER else "workers"
+            found[role] += sum(map(int, words[11:13])) / os.sysconf("SC_CLK_TCK")
+        return found
 
     def end(self) -> None:
         """Kill all."""
@@ -168,9 +184,9 @@ def disturb(processes: Processes, how: str) -> None:
             processes.begin(address)
     else:
         link = space(CALLER if how == "caller's link cut" else WORKERS[2])
-        ip("-n", "covcat-hub", "link", "set", link, "down")
+        ip("-n", HUB, "link", "set", link, "down")
         time.sleep(CUT)
-        ip("-n", "covcat-hub", "link", "set", link, "up")
+        ip("-n", HUB, "link", "set", link, "up")
 
 
 FAULTS = ("two workers killed", "scheduler restarted", "a worker's link cut", "caller's link cut")

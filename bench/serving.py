@@ -42,9 +42,10 @@ http {{
   default_type application/octet-stream;
 {temporary}
   server {{
-    listen {loopback}:{port};
+    listen {address}:{port};
     root "{folder}";
     location /{host}/{limited}/ {{ limit_rate {rate}; }}
+    {within}
   }}
 }}
 """
@@ -139,8 +140,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def configuration(program: str, folder: Path, port: int) -> str:
-    """Return nginx's configuration, with every path that it writes to below the folder."""
+def configuration(
+    program: str, folder: Path, port: int, host: str = LOOPBACK, above: str = "", within: str = ""
+) -> str:
+    """Return nginx's configuration, with every path that it writes to below the folder.
+
+    `above` stands before the server's own lines, `within` among them.
+    """
     asked = subprocess.run([program, "-V"], capture_output=True, text=True, check=False)
     there = asked.stdout + asked.stderr
     names = ["client_body"]
@@ -150,8 +156,9 @@ def configuration(program: str, folder: Path, port: int) -> str:
     return CONFIGURATION.format(
         folder=folder,
         port=port,
-        temporary=temporary,
-        loopback=LOOPBACK,
+        temporary=temporary + above,
+        within=within,
+        address=host,
         host=HOST,
         limited=LIMITED,
         rate=RATE,

@@ -1,29 +1,25 @@
 """Work on a Dask cluster, of real processes: the same as here, whatever dies, or what to type."""
 
-import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from makers.archives import RAW, REPOSITORY
-from servers.server import Answer
+from makers.archives import RAW, REPOSITORY, tar_of, zip_of
+from makers.clusters import Cluster, covcat, environment, free_port
+from makers.releases import Shelf
+from servers.server import Answer, Server
 
 from covcat.engine import served
 from covcat.engine.served import Differs, Seen
 
-TESTS = Path(__file__).parent
-QUICK = {  # how long anybody is waited for: four times that
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s",
-    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
-}
 DRIVE = """
 import sys
 from pathlib import Path
@@ -38,48 +34,6 @@ if __name__ == "__main__":
         for task, result in batch:
             print(task.key, result, flush=True)
 """
-
-
-@dataclass
-class Cluster:
-    """A scheduler and workers, each a process of its own."""
-
-    held: ExitStack
-    port: int
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    @property
-    def address(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
-
-    def begin(self, name: str) -> None:
-        kind, *place = "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-show"
-        if name != "scheduler":
-            kind, *place = "worker", self.address, "--nthreads", "1", "--local-directory", name
-        if name.startswith("alone"):
-            place.append("--no-nanny")
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *place, "--no-dashboard"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, env=environment(), **quiet, start_new_session=True)
-        self.processes[name] = process
-        self.held.callback(self.kill, name)
-
-    def kill(self, name: str) -> None:
-        process = self.processes.pop(name, None)
-        if process is not None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def environment(**more: str) -> dict[str, str]:
-    kept = {name: one for name, one in os.environ.items() if not name.startswith("COV_")}
-    return {**kept, **QUICK, "PYTHONPATH": str(TESTS), **more}
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -97,13 +51,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def own() -> Iterator[Cluster]:
     with ExitStack() as held:
         yield Cluster(held, free_port())
-
-
-def covcat(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "covcat", *args]
-    return subprocess.run(
-        command, env=environment(**more), capture_output=True, text=True, check=False
-    )
 
 
 def drive(cluster: Cluster, *texts: str) -> subprocess.Popen[str]:
@@ -174,6 +121,102 @@ def test_a_file_that_no_worker_can_bring_is_told_as_it_is_here(shared, offered, 
     assert (there.returncode, here.returncode) == (5, 5)
     assert there.stderr.splitlines()[-2:] == here.stderr.splitlines()[-2:]
     assert not list(Path("there/set").glob("*"))
+
+
+SETS = {
+    "a.zip": {"images/1.png": b"one" * 999, "images/.DS_Store": b"junk", "a/x.txt": b"a"},
+    "b.zip": {"images/2.png": b"two" * 999, "b/in.zip": zip_of({"y.txt": b"inside"})},
+    "c.tar.bz2": {"images/deep/3.png": b"three" * 999},
+}
+
+
+def fetched(
+    server: Server, shelf: Shelf, sets: dict[str, dict[str, bytes]], *args: str, engine: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Offer a release of these archives and a table, and fetch it into a folder of the engine."""
+    bodies = {name: zip_of(inside) for name, inside in sets.items() if name.endswith(".zip")}
+    bodies |= {name: tar_of(sets[name], "bz2") for name in sets.keys() - bodies.keys()}
+    for name, body in {**bodies, "t.csv": b"table"}.items():
+        server.serve(f"/data.example.org/{name}", Answer(body))
+    kinds = {"zip": "zip", "bz2": "tar"}
+    files = [
+        {"name": one, "unpack": kinds[one.rpartition(".")[2]], "nested": ["b/in.zip"]}
+        for one in sets
+    ]
+    shelf.add_files("set", *files, {"name": "t.csv"})
+    options = ["--catalog", str(shelf.folder), "--mirror", server.url, *args]
+    return covcat(
+        "fetch", "set", *options, "--data-dir", f"data{engine[-5:]}", COVCAT_ENGINE=engine
+    )
+
+
+def tree_of(ran: subprocess.CompletedProcess[str]) -> dict[str, tuple[int, bytes]]:
+    """Return mode and bytes of all that was fetched, of the record without its times."""
+    assert ran.returncode == 0, ran.stderr
+    release = Path(ran.stdout.strip()).parent
+    found = {
+        str(one.relative_to(release)): (
+            one.stat().st_mode,
+            re.sub(rb'"\w+_at": "[^"]*"', b"", one.read_bytes()) if one.is_file() else b"",
+        )
+        for one in release.rglob("*")
+    }
+    assert not list(release.parents[1].glob(".covcat/[ps]*/*"))
+    return found
+
+
+@pytest.mark.parametrize("option", ["--keep-archives", "--no-extract"])
+def test_workers_unpack_archives_and_tree_and_record_are_the_same(shared, server, shelf, option):
+    here = fetched(server, shelf, SETS, option)
+    there = fetched(server, shelf, SETS, option, engine=shared.address)
+    assert tree_of(there) == tree_of(here)
+    told = [
+        sorted(line for line in ran.stderr.splitlines() if "desktops" in line)
+        for ran in (here, there)
+    ]
+    assert told[0] == told[1]
+
+
+def test_archives_are_unpacked_by_workers_and_not_here(shared, server, shelf):
+    here = fetched(server, shelf, SETS, "--progress", "json")
+    there = fetched(server, shelf, SETS, "--progress", "json", engine=shared.address)
+    assert ("unpacking a.zip" in here.stderr, "unpacking" in there.stderr) == (True, False)
+
+
+REFUSED = {
+    "a way out": {"../x.txt": b"evil"},
+    "a path of another archive": {"images/1.png": b"other"},
+    "a folder where another has a file": {"a/x.txt/z": b"other"},
+    "a path that differs in case": {"A/X.txt": b"other"},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("inside", REFUSED.values(), ids=REFUSED)
+def test_an_archive_that_is_refused_here_is_refused_on_a_worker(shared, server, shelf, inside):
+    here = fetched(server, shelf, SETS | {"z.zip": inside})
+    there = fetched(server, shelf, SETS | {"z.zip": inside}, engine=shared.address)
+    assert (there.returncode, here.returncode) == (6, 6)
+    assert there.stderr.splitlines()[-1] == here.stderr.splitlines()[-1]
+    assert not list(Path().glob("data*/set/*"))
+    assert not list(Path().glob("data*/.covcat/staging/*"))
+
+
+@pytest.mark.large
+def test_a_worker_that_is_killed_while_it_unpacks_leaves_nothing_wrong(own, server, shelf):
+    many = {f"{name}.zip": {f"{name}/{n}": b"1" * n for n in range(4000)} for name in "ab"}
+    here = fetched(server, shelf, many)
+    for name in ("scheduler", "alone-1"):
+        own.begin(name)
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(fetched, server, shelf, many, engine=own.address)
+        while not run.done() and not list(
+            Path().glob("data*/.covcat/staging/*/*/release/files/a/*")
+        ):
+            time.sleep(0.01)
+        own.kill("alone-1")
+        own.begin("alone-2")
+    assert tree_of(run.result()) == tree_of(here)
 
 
 def test_a_damaged_file_is_found_by_a_cluster_too(shared):

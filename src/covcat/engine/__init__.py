@@ -13,10 +13,20 @@ from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from covcat.engine.batches import Batch, Crew, Died, Order, Task, Work, advance, in_batches
+from covcat.engine.batches import (
+    Batch,
+    Crew,
+    Died,
+    Order,
+    Task,
+    Work,
+    advance,
+    in_batches,
+    listener,
+)
 from covcat.progress import Progress, Unit
 
-__all__ = ["Died", "Task", "advance", "choose", "is_far", "run"]
+__all__ = ["Died", "Task", "advance", "choose", "is_far", "listener", "run"]
 
 _LIGHT = 16  # times what is sent at once of heavy work
 Here = Literal["processes", "threads"]

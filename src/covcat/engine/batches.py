@@ -114,10 +114,14 @@ def in_batches(tasks: Iterable[Task], times: int = 1) -> Iterator[Batch]:
 _listening = threading.local()
 
 
+def listener() -> Callable[[int], object]:
+    """Return what `advance` tells, for threads of this work, which tell it one at a time."""
+    return getattr(_listening, "hear", None) or (lambda _: None)
+
+
 def advance(size: int) -> None:
     """Say, from within the work, that so many more bytes of it are done."""
-    if hear := getattr(_listening, "hear", None):
-        hear(size)
+    listener()(size)
 
 
 def work_on(work: Work, arguments: Iterable[Any], hear: Callable[[int], None]) -> Any:

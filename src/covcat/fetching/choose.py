@@ -24,13 +24,15 @@ from covcat.hosts import github
 from covcat.hosts.base import HostContext
 from covcat.hosts.objects import CONNECTIONS, SERIES, open_series
 
+Inside = Mapping[RemoteFile, tuple[Selection, ...]]  # by file: what of its members is wanted
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the hosts serve of a release, and what of it the release is to have."""
 
     served: Sequence[RemoteFile]
-    inside: Mapping[RemoteFile, tuple[Selection, ...]]  # by file: what of its members is wanted
+    inside: Inside
     lost: Mapping[RemoteFile, CovcatError]  # files that their hosts do not list any more
 
 

@@ -1,23 +1,29 @@
-"""Files of a release that workers of a cluster bring: each asks, downloads and verifies one.
+"""Files of a release that workers of a cluster bring: each asks, downloads, verifies, unpacks one.
 
-They lie where those wait that this machine brings. What is made of them, its record and the one
-rename are the caller's matter.
+They lie where those wait that this machine brings; what is in an archive lies in a folder of that
+one try, until the caller moves it into the release that is made. The record and the one rename
+are the caller's matter.
 """
 
 import os
+import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from covcat import engine
+from covcat.catalog.selection import Selection
 from covcat.download.http import Web
 from covcat.download.remote import Download, RemoteFile, Room
 from covcat.engine import Died, Task
-from covcat.errors import CovcatError, NetworkError
-from covcat.fetching.base import Build, Run
-from covcat.fetching.choose import Hosts
+from covcat.errors import CovcatError, ExtractionError, NetworkError
+from covcat.fetching.base import Build, Piece, Run
+from covcat.fetching.choose import Hosts, Inside
+from covcat.fetching.place import is_unpacked, make_piece
+from covcat.files import PRIVATE_MODE, disk_errors, make_folder, sync
 from covcat.progress import Silent
 from covcat.store.waiting import Waiting
 
@@ -32,6 +38,16 @@ class Asked:
     build: Build
     number: int
     file: RemoteFile
+    inside: tuple[Selection, ...] | None  # what of its members is wanted; None: it is not unpacked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked(Download):
+    """A file that was unpacked where it was brought; what was in it lies in `folder`."""
+
+    made: Piece | CovcatError
+    folder: Path
+    notes: tuple[str, ...]
 
 
 class _Told(Silent):
@@ -42,13 +58,40 @@ class _Told(Silent):
         engine.advance(size)
 
 
+class _Unpacking(Silent):
+    """Tells the caller as many bytes as the archive has, and keeps what is to be noted."""
+
+    def __init__(self, size: int) -> None:
+        self.notes: list[str] = []
+        self._left, self._hear, self._share = size, engine.listener(), 0.0
+
+    def start(self, label: str, total: int | None, within: int | None = None, **_: object) -> int:  # noqa: ARG002 -- the protocol's
+        """Note how much will come out."""
+        self._share = self._left / total if total else 0
+        return 0
+
+    def advance(self, task: int, size: int) -> None:  # noqa: ARG002 -- the protocol's
+        """Say how many bytes of the archive are done."""
+        done = min(self._left, int(size * self._share))
+        self._left -= done
+        self._hear(done)
+
+    def note(self, text: str) -> None:
+        """Keep it for the caller."""
+        self.notes.append(text)
+
+
 def bring(
-    build: Build, files: Sequence[tuple[int, RemoteFile]]
+    build: Build, files: Sequence[tuple[int, RemoteFile]], inside: Inside | None
 ) -> Generator[tuple[int, Download | CovcatError]]:
-    """Give each file, by its number, as it comes, or why it does not."""
+    """Give each file, by its number, as it comes, or why it does not.
+
+    With `inside` archives come unpacked; not those that need a password, which stays here.
+    """
     run, its = os.urandom(8).hex(), _portable(build)
+    wanted: Inside = {} if inside is None or build.run.password else inside
     tasks = [
-        Task(str(number), file.bytes or _ALONE, Asked(run, its, number, file))
+        Task(str(number), _work_on(file, wanted), Asked(run, its, number, file, wanted.get(file)))
         for number, file in files
     ]
     batches = engine.run(bring_one, tasks, build.run.progress, f"{build.name}: files")
@@ -58,6 +101,11 @@ def bring(
                 path = task.argument.file.path
                 got = NetworkError(f"`{path}`: whoever brings it dies ({got.cause})")
             yield int(task.key), got
+
+
+def _work_on(file: RemoteFile, inside: Inside) -> int:
+    """Return the bytes to be handled: an archive that is unpacked is written, and read again."""
+    return (file.bytes or _ALONE) * (2 if file.unpack != "none" and file in inside else 1)
 
 
 def _portable(build: Build) -> Build:
@@ -87,10 +135,59 @@ def bring_one(asked: Asked) -> Download | CovcatError:
     room = Room(store.free_bytes())
     crew = Crew(hosts.build, [asked.file], hosts, {}, has_more=True, room=room)
     try:
-        return crew.bring(asked.number, asked.file)
+        got = crew.bring(asked.number, asked.file)
     except CovcatError as error:
         crew.add_name(error, asked.file)
         return error
+    if asked.inside is None or not is_unpacked(asked.file, got):
+        return got
+    return _unpack(asked, got)
+
+
+def _unpack(asked: Asked, got: Download) -> Unpacked:
+    """Unpack an archive into a new folder: what a try left that was killed is dropped first."""
+    build, told = asked.build, _Unpacking(got.bytes)
+    for left in build.workshop.glob(f"{asked.number}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    own = build.workshop / f"{asked.number}-{os.urandom(4).hex()}"
+    folder, run = own / "release", replace(build.run, progress=told)
+    made: Piece | CovcatError
+    try:
+        with disk_errors(f"make a folder for what is in `{got.name}`"):
+            own.mkdir(mode=PRIVATE_MODE)  # fails where the caller is no more
+            make_folder(folder / "files")
+        its = replace(build, run=run, workshop=own, folder=folder)
+        made = make_piece(its, asked.file, got, asked.inside or ())
+        with disk_errors(f"write what is in `{got.name}`"):
+            sync(folder)  # who gives it its name cannot, from another machine
+    except CovcatError as error:
+        made = error
+    came = {one.name: getattr(got, one.name) for one in fields(got)}
+    return Unpacked(**came, made=made, folder=folder, notes=tuple(told.notes))
+
+
+def take_in(build: Build, got: Unpacked) -> Piece:
+    """Move what a worker unpacked into the release that is made."""
+    for text in got.notes:
+        build.run.progress.note(text)
+    if isinstance(got.made, CovcatError):
+        raise got.made
+    with disk_errors(f"move what was in `{got.name}`"):
+        _move(got.folder, build.folder)
+    return got.made
+
+
+def _move(folder: Path, target: Path) -> None:
+    """Move all that is in a folder into another one; a folder that is new there at once."""
+    for one in folder.iterdir():
+        there = target / one.name
+        if not os.path.lexists(there):
+            one.rename(there)
+        elif one.is_dir() and there.is_dir():
+            _move(one, there)
+        else:
+            member = one if one.is_file() else next(x for x in one.rglob("*") if x.is_file())
+            raise ExtractionError(f"`{member.name}` would be one path with another member")
 
 
 def _hosts(asked: Asked) -> Hosts:

@@ -10,6 +10,7 @@ from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Download, RemoteFile
 from covcat.engine.shards import ShardDone
 from covcat.errors import ActionNeededError, CovcatError, NetworkError, each_of
+from covcat.fetching import far
 from covcat.fetching.base import Build, Lacking, Piece
 from covcat.fetching.build import forget_unpinned
 from covcat.fetching.choose import Hosts, nothing_is_in
@@ -40,10 +41,14 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
     if (shard := build.options.shard) is not None:
         _bring_share(build, shard.share(files), hosts, choice.lost)
         raise ShardDone
-    with closing(bring_all(build, files, hosts, choice.lost, has_more=bool(here))) as coming:
+    coming = bring_all(build, files, hosts, choice.lost, has_more=bool(here), inside=choice.inside)
+    with closing(coming):
         for one, got in coming:
             with forget_unpinned(build, choice.served):
-                found.append(make_piece(build, one, got, choice.inside[one]))
+                if isinstance(got, far.Unpacked):
+                    found.append(far.take_in(build, got))
+                else:
+                    found.append(make_piece(build, one, got, choice.inside[one]))
     if build.selections and not any(piece.files for piece in (*build.found, *found)):
         raise nothing_is_in(build)
     return _fill_pointers(build, found, hosts)

@@ -57,7 +57,7 @@ def make_piece(
     transfer = Transfer(
         **came, host=file.host, is_archive=is_archive, entry=served.entry, folder=served.folder
     )
-    if not is_archive and not _is_wrapped(served, got):
+    if not is_unpacked(served, got):
         return _place_plain(build, served, got, transfer)
     kind = served.unpack if is_archive else "zip"
     archive = volumes or got.path
@@ -92,10 +92,10 @@ def _place(build: Build, file: File) -> writing.Place:
     )
 
 
-def _is_wrapped(served: RemoteFile, got: Download) -> bool:
-    """Tell Kaggle's zip around a single file: only the final address says it."""
-    path = urlsplit(got.final_url).path
-    return isinstance(served.file, KaggleFile) and path.endswith(f"{quote(served.name)}.zip")
+def is_unpacked(served: RemoteFile, got: Download) -> bool:
+    """Tell an archive, or Kaggle's zip around a single file: only the final address says that."""
+    is_wrapped = urlsplit(got.final_url).path.endswith(f"{quote(served.name)}.zip")
+    return served.unpack != "none" or (isinstance(served.file, KaggleFile) and is_wrapped)
 
 
 def tell(build: Build, name: str, done: extract.Extracted) -> None:

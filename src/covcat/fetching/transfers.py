@@ -31,7 +31,7 @@ from covcat.errors import (
 from covcat.fetching import far
 from covcat.fetching.base import Build
 from covcat.fetching.build import check_room
-from covcat.fetching.choose import Hosts
+from covcat.fetching.choose import Hosts, Inside
 from covcat.files import disk_errors
 from covcat.hosts import base, locate, mirrors
 from covcat.store.manifest import Transfer
@@ -51,6 +51,7 @@ class Crew:
     has_more: bool
     room: Room
     within: int | None = None
+    inside: Inside | None = None  # what is wanted of archives that workers are to unpack
     results: dict[int, Download] = field(default_factory=dict)
     errors: dict[int, BaseException] = field(default_factory=dict)
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -178,7 +179,7 @@ class Crew:
             self.errors |= {
                 n: self.lost[one] for n, one in enumerate(self.files) if one in self.lost
             }
-            with closing(far.bring(self.build, files)) as coming:
+            with closing(far.bring(self.build, files, self.inside)) as coming:
                 for number, got in coming:
                     if isinstance(got, CovcatError):
                         self.errors[number] = got
@@ -257,14 +258,16 @@ def bring_all(
     lost: Mapping[RemoteFile, CovcatError] = MappingProxyType({}),
     *,
     has_more: bool = False,
+    inside: Inside | None = None,
 ) -> Generator[tuple[RemoteFile, Download]]:
     """Give each file as soon as it and those before it are here.
 
     `lost` says why a host does not list a file any more; what is lost and may be is added to
     `Build.lost`. `has_more` tells that something of the release is here beside these files.
+    Where workers of a cluster bring them and `inside` is given, archives come as `far.Unpacked`.
     """
     transfers = hosts.transfers
-    crew = Crew(build, files, hosts, lost, has_more, _check_room(build, files))
+    crew = Crew(build, files, hosts, lost, has_more, _check_room(build, files), inside=inside)
     crew.coming.update(one.folder for one in files)
     is_far = engine.is_far() and len(files) > 1
     crew.alive = 1 if is_far else min(hosts.jobs, len(files))
