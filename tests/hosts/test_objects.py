@@ -157,6 +157,40 @@ def test_a_bucket_that_nobody_may_list_wants_a_person(covcat, world: World, shel
     check_said(covcat("fetch", "set", mirror=world.url), 7, "access is refused (HTTP 403)")
 
 
+PAYS = ("wants a person: whoever asks is to pay for it (HTTP 400)", "no user project provided")
+REGION_SAID = (
+    "is of a bucket in the region `eu-west-1`, and was asked for in another",
+    "hint: in an entry of your own: region: eu-west-1; if it is covcat's: pip install -U covcat",
+)
+REFUSED = [  # bodies as Amazon and Google document them
+    (S3, 301, "PermanentRedirect", 4, REGION_SAID),
+    (S3, 400, "AuthorizationHeaderMalformed", 4, REGION_SAID),
+    (S3, 403, "AccessDenied", 7, ("wants a person: access is refused (HTTP 403)",)),
+    (S3, 404, "NoSuchBucket", 4, ("is gone (HTTP 404)", "NoSuchBucket")),
+    (GCS, 400, "Bucket is a requester pays bucket but no user project provided.", 7, PAYS),
+]
+
+
+@pytest.mark.parametrize(("file", "status", "code", "exit_code", "said"), REFUSED)
+@pytest.mark.parametrize("what", ["all below a prefix", "one object"])
+def test_what_a_store_answers_in_place_of_objects_is_one_sentence(
+    covcat, world, shelf, file, status: int, code: str, exit_code: int, said, what: str
+) -> None:
+    one = {**file, "key": "set/1/x"}
+    del one["prefix"]
+    offer(shelf, one if what == "one object" else file)
+    if file is GCS:
+        reply = tree(error={"code": status, "message": code})
+    else:
+        reply = xml(f"<Error><Code>{code}</Code><Endpoint>e.example</Endpoint></Error>")
+        reply.headers.append(("x-amz-bucket-region", "eu-west-1"))
+    reply.status = status
+    world.faults.answer("*", "/", reply, times=FOR_EVER)
+    ran = covcat("fetch", "set", mirror=world.url)
+    check_said(ran, exit_code, *said)
+    assert len(world.requests) == 1
+
+
 def test_links_and_outdated_ask_for_the_first_object(covcat, world: World, shelf: Shelf) -> None:
     put(world)
     offer(shelf, S3)

@@ -1,7 +1,7 @@
 """What an answer that is not the file means: a status, its headers and what the server said. Pure.
 
 Each rule names the host on which it was seen: Dataverse's guestbooks, the challenges of Cloudflare
-and AWS, signed addresses of S3 and GCS that expired, GitHub's limits with status 403.
+and AWS, signed addresses of S3 and GCS that expired, S3's regions, GitHub's limits with status 403.
 """
 
 import json
@@ -46,9 +46,11 @@ _CLOSED = {
 }
 _EXPIRED = re.compile(r"expired|SignatureDoesNotMatch|ExpiredToken", re.I)
 _GUESTBOOK = re.compile(r"guestbook", re.I)
+_PAYS = re.compile(r"requester pays", re.I)
 _LIMIT = re.compile(r"rate limit|abuse detection", re.I)
 _TAGS = re.compile(r"<title[^>]*>([^<]{1,200})|<(?:Message|Code)>([^<]{1,200})", re.I)
 _MOST = 300  # characters of it that are shown
+_REGION = "in an entry of your own: region: {}; if it is covcat's: pip install -U covcat"
 _LATER = "try again later"
 _OPEN = "open {} in a browser and see what it asks for"
 
@@ -72,6 +74,11 @@ def refusal(
         return TransientError(f"`{url}` has expired (HTTP {status})", cause=text, hint=_LATER)
     elif status == 400 and _GUESTBOOK.search(text):
         why = "its guestbook must be filled in"
+    elif status == 400 and _PAYS.search(text):
+        why, kind = "whoever asks is to pay for it", RefusedError
+    elif status in (301, 400) and (region := headers.get("x-amz-bucket-region")):
+        message = f"`{url}` is of a bucket in the region `{region}`, and was asked for in another"
+        return GoneError(message, cause=cause, hint=_REGION.format(region))
     elif is_limit or status in (408, 425, 429) or (status >= 500 and status not in _FINAL):
         error = TransientError(f"`{url}` answered HTTP {status}", cause=cause, hint=_LATER)
         if is_limit or status in (429, 503):

@@ -154,13 +154,13 @@ class Web:
                 if status in (401, 403, 429) and secret and not is_known:
                     is_known = True
                     continue
-                if status not in _REDIRECTS:
+                location = response.headers.get("location", "")
+                if status not in _REDIRECTS or not location:
                     self._judge(response, asked, login, headers)
                     chunks = self._body(response, asked, way)
                     yield Answer(current, mirror, status, response.headers, chunks, moved_to)
                     return
                 is_lasting = status in (301, 308) and current == (moved_to or url)
-                location = response.headers.get("location", "")
                 current = redirected(current, location, mirror, secrets_of(secret))
                 moved_to = current if is_lasting else moved_to
                 body = body if status in (307, 308) else None
