@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -103,6 +103,7 @@ class Web:
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._head = Head(2 * network.timeout)
+        self._timeout = dict.fromkeys(("connect", "read", "write"), network.timeout)
         self.stop = threading.Event()
 
     def close(self) -> None:
@@ -164,19 +165,14 @@ class Web:
                 if status not in _REDIRECTS or not location:
                     self._judge(response, asked, login, headers)
                     chunks = self._body(response, asked, way)
-                    yield Answer(current, mirror, status, response.headers, chunks, moved_to)
+                    found = dict(response.headers.items())  # httpx would decode all for each
+                    yield Answer(current, mirror, status, found, chunks, moved_to)
                     return
                 is_lasting = status in (301, 308) and current == (moved_to or url)
                 current = redirected(current, location, mirror, secrets_of(secret))
                 moved_to = current if is_lasting else moved_to
                 body = body if status in (307, 308) else None
         raise NetworkError(f"`{without_secrets(url)}` redirects more than {MAX_REDIRECTS} times")
-
-    @cached_property
-    def _timeout(self) -> dict[str, float | None]:
-        import httpx
-
-        return httpx.Timeout(self._network.timeout, pool=None).as_dict()
 
     @cached_property
     def _proxies(self) -> Proxies:
@@ -386,6 +382,7 @@ def _raw(response: "httpx.Response", timeout: float) -> Iterator[bytes]:
         left -= len(data)
 
 
+@lru_cache(256)
 def _host(url: str) -> str:
     """Return a host's name as the client asks for it."""
     import httpx
