@@ -78,7 +78,7 @@ class Attempt:
         self.digests = Digests([*(one.kind for one in remote.digests), *claimed], remote.bytes)
         self.claims: list[Digest] = []  # what the answer's headers say of it
         self.total = remote.bytes
-        self.validator = Validator()
+        self._validator: Validator | None = Validator()
         self.is_joined = False  # of bytes from more than one answer
         self._recorded = 0
 
@@ -87,6 +87,13 @@ class Attempt:
         self.transfers.progress.advance(self._task, -self.offset)
         self.part.drop()
         self._begin()
+
+    @property
+    def validator(self) -> Validator:
+        """What tells this state of the file from another; read where it is asked for."""
+        if self._validator is None:
+            self._validator = validator_of(self._headers)
+        return self._validator
 
     @property
     def offset(self) -> int:
@@ -101,7 +108,7 @@ class Attempt:
 
     def start(self) -> None:
         """Take over what an earlier run left, and begin to tell how far the file is."""
-        if self.location.path is None:
+        if self.location.path is None and self.target.key in self.transfers.parts.keys:
             self._find_kept()
         progress = self.transfers.progress
         self._task = progress.start(
@@ -123,7 +130,7 @@ class Attempt:
                 continue
             self.url = self.final_url = record.url
             self.total = record.total if self.total is None else self.total
-            self.validator = Validator(record.etag, record.last_modified)
+            self._validator = Validator(record.etag, record.last_modified)
             self.is_joined = True
             self._recorded = 0
             self.transfers.progress.note(
@@ -233,7 +240,7 @@ class Attempt:
             self.restart()
         self._is_whole_only = False
         self.url, self.final_url = self.location.url, answer.url
-        self.validator = validator_of(answer.headers)
+        self._headers, self._validator = answer.headers, None
         if self.total is None and answer.length is not None:
             self._set_total(answer.length)
         return True
@@ -358,6 +365,8 @@ class Attempt:
     def leave(self, *, keep: bool) -> None:
         """Stop working on it; keep what is here for a later run, if it can be of use."""
         self.transfers.progress.finish(self._task)
+        if self.part.is_in_place:
+            return
         is_kept = keep and self.kept() > 0
         try:
             if is_kept:
@@ -368,5 +377,6 @@ class Attempt:
             is_kept = self.part.record_path.exists()
         if is_kept:
             self.part.close()
+            self.transfers.parts.keys.add(self.target.key)
         else:
             self.part.drop()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from covcat.files import (
@@ -80,6 +81,7 @@ class Part:
         """Make it; `name` is the file's, for messages."""
         self.path, self.name = path, name
         self.written = 0
+        self.is_in_place = self._has_record = False
         with self._errors():
             self._handle: int | None = os.open(path, NEW, FILE_MODE)
             hold(self._handle)  # nothing depends on it but tidiness
@@ -109,6 +111,7 @@ class Part:
 
     def record(self, record: Record) -> None:
         """Bring the bytes to the disk, then the record that vouches for them."""
+        self._has_record = True
         with self._errors():
             os.fsync(self._open_handle())
             with suppress(FileNotFoundError):  # swept by another process: see `finish`
@@ -130,8 +133,10 @@ class Part:
                         stream.write(data)
                         at += len(data)
         self.close()
-        with suppress(OSError):
-            self.record_path.unlink()
+        self.is_in_place = True
+        if self._has_record:
+            with suppress(OSError):
+                self.record_path.unlink()
 
     def drop(self) -> None:
         """Remove it."""
@@ -165,6 +170,12 @@ class Parts:
     def new(self, key: str, name: str) -> Part:
         """Make an empty part."""
         return Part(self.folder / f"{key}.{os.urandom(4).hex()}.part", name)
+
+    @cached_property
+    def keys(self) -> set[str]:
+        """The downloads of which something was here at the first look, or was left since."""
+        names = os.listdir(self.folder)  # noqa: PTH208 -- a thousand small files: one look is made
+        return {one["key"] for one in map(_NAME.fullmatch, names) if one}
 
     def kept(self, key: str) -> list[tuple[Path, Record]]:
         """Return what earlier runs left of a download, the most bytes first."""

@@ -25,7 +25,7 @@ from covcat.errors import (
     NotFoundError,
     UsageError,
 )
-from covcat.fetching import brought, folders, from_disk, match, plan, volumes_given
+from covcat.fetching import brought, folders, match, plan, recorded, volumes_given
 from covcat.fetching.base import Build, Piece, is_repository, page_of, record_given
 from covcat.fetching.brought import GivenFile, GivenPath
 from covcat.fetching.choose import Hosts
@@ -159,7 +159,7 @@ def _would_lose(build: Build, what: str, names: list[str]) -> IntegrityError:
 
 def _by_contents(build: Build, listing: Listing, sources: Sequence[GivenPath]) -> list[Piece]:
     """Give each path of the listing the file that has its contents, given or here already."""
-    here = from_disk.find_recorded(build)
+    here = recorded.find_sound(build)
     found = brought.read_given(build, sources, listing)
     is_git = is_repository(build.release)
     pairs = match.pair_by_contents(listing, [*here, *found], is_git=is_git)
@@ -174,13 +174,13 @@ def _by_contents(build: Build, listing: Listing, sources: Sequence[GivenPath]) -
         match.check_all(build, listing, pairs, found)
     files = _place(build, build.folder / "files", listing, pairs)
     kept = {path: files[path] for path in files if pairs[path].found.source is None}
-    parts = from_disk.keep(build, kept)
+    parts = recorded.keep(build, kept)
     for source in sources:
         own = tuple(files[path] for path in files if pairs[path].found.source is source)
         lying = [one.stored for one in found if one.source is source and not one.is_ours]
         inside = [one for one in lying if not is_litter(one.path)]
         if own:
-            served = replace(alone(from_disk.file_of(build, 0), source.name), entry=0)
+            served = alone(recorded.file_of(build, 0), source.name)
             given = inside if source.is_folder else brought.read(source.path)
             transfer = record_given(build, served, source.name, given)
             archives = {id(one.padding): one.padding for one in found if one.source is source}

@@ -27,6 +27,7 @@ from covcat.store.folder import Store
 from covcat.store.manifest import Transfer, data_files
 from covcat.text import plural
 
+_CAME = [one.name for one in fields(Download) if one.name != "path"]
 MORE_SPACE = "free some space, or choose another place with --data-dir"
 
 
@@ -52,7 +53,7 @@ def make_piece(
     are read in place of the download's file, if it is in several.
     """
     file = served.file
-    came = {one.name: getattr(got, one.name) for one in fields(got) if one.name != "path"}
+    came = {name: getattr(got, name) for name in _CAME}
     is_archive = served.unpack != "none"
     transfer = Transfer(
         **came, host=file.host, is_archive=is_archive, entry=served.entry, folder=served.folder

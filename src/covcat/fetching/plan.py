@@ -194,7 +194,7 @@ def named(files: tuple[AnyFile, ...]) -> list[RemoteFile] | None:
     found = []
     for number, one in enumerate(files):
         name = one.name or f"{getattr(one, 'dataset', one.host)}".rpartition("/")[2] + ".zip"
-        found.append(replace(alone(one, name), entry=number))
+        found.append(alone(one, name, entry=number))
     return found
 
 

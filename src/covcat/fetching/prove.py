@@ -56,7 +56,8 @@ def prove(build: Build, pieces: Sequence[Piece]) -> Verified:
                 f"--require {require} asks for more",
                 hint="the same command without --require keeps it, and records its sha256",
             )
-        transfers.append(replace(transfer, verified_by=kind))
+        is_so = transfer.verified_by == kind
+        transfers.append(transfer if is_so else replace(transfer, verified_by=kind))
         files += [
             replace(one, path=f"files/{one.path}", verified_by=_pinned_by(one, listing) or kind)
             for one in piece.files

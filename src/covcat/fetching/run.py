@@ -21,7 +21,7 @@ from covcat.errors import (
     NotFoundError,
     each_of,
 )
-from covcat.fetching import brought, expected, from_disk, from_files, from_hosts, plan, pull
+from covcat.fetching import expected, from_disk, from_hosts, plan
 from covcat.fetching.base import Run
 from covcat.fetching.build import build, settle_waiting
 from covcat.fetching.expected import Expected, Totals
@@ -165,6 +165,8 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
 
     What is here and complete stays as it is.
     """
+    from covcat.fetching import brought, from_files  # no fetch has to wait for them
+
     given = [brought.look_at(path, run.store) for path in paths]  # before anything is made
     run.store.prepare()
     run.store.sweep()
@@ -211,8 +213,11 @@ def _carry_out(step: Step, run: Run) -> Path:
 def _fetch_or_find(step: Step, release: Release, run: Run) -> Path:
     """Fetch a release; where locks do not work, another process may do the same meanwhile."""
     final = run.store.release(step.resource.id, release.id)
-    if run.network.copies and pull.from_mirror(run, step.resource, release, step.options):
-        return manifest.data_folder(final)
+    if run.network.copies:
+        from covcat.fetching.pull import from_mirror
+
+        if from_mirror(run, step.resource, release, step.options):
+            return manifest.data_folder(final)
     for is_last in (False, False, True):
         try:
             return build(run, step.resource, release, step.options, FETCH)

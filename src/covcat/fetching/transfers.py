@@ -56,6 +56,7 @@ class Crew:
     errors: dict[int, BaseException] = field(default_factory=dict)
     news: threading.Condition = field(default_factory=threading.Condition)
     next: int = 0
+    awaited: int = -1
     came: int = 0
     alive: int = 0
     coming: Counter[str] = field(default_factory=Counter)  # files that are not here yet, by folder
@@ -73,7 +74,8 @@ class Crew:
                     got = self.bring(number, self.files[number])
                     with self.news:
                         self.results[number] = got
-                        self.news.notify_all()
+                        if number == self.awaited:  # else the one that waits would wake in vain
+                            self.news.notify_all()
                 except BaseException as error:  # raised again where it is waited for
                     self.add_name(error, self.files[number])
                     with self.news:
@@ -97,6 +99,7 @@ class Crew:
     def wait_for(self, number: int) -> Download | None:
         """Wait for a file; None is lost, and may lack."""
         with self.news:
+            self.awaited = number
             while number not in self.results and self.alive > 0:
                 self.news.wait()
             if number in self.results:

@@ -6,6 +6,7 @@ tests/servers/hosts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -50,6 +51,7 @@ HOSTS: Mapping[str, str] = {
 }
 
 
+@cache
 def host(name: str) -> Host:
     """Return a host's module; imported when it is needed."""
     return cast("Host", import_module(HOSTS[name]))
@@ -72,12 +74,12 @@ def list_files(
             if not remotes:
                 where = page(file) or file.host
                 raise GoneError(f"`{where}` lists no files", hint=f"open {quote(where)}")
-            found += [replace(remote, entry=number) for remote in remotes]
+            found += [replace(one, entry=number) for one in remotes] if number else remotes
         except CovcatError as error:
             if lost is None or file.is_set or len(files) == 1 or not is_lost(error):
                 raise
             name = file.name or getattr(file, "file", None) or f"{file.host} {number + 1}"
-            found.append(replace(alone(file, name), entry=number))
+            found.append(alone(file, name, entry=number))
             lost[found[-1]] = error
     check_paths(found)
     return found

@@ -43,7 +43,13 @@ class HostContext:
 
 
 def alone(
-    file: AnyFile, name: str, *, id: str = "", size: int | None = None, claims: Claims = ()
+    file: AnyFile,
+    name: str,
+    *,
+    id: str = "",
+    entry: int = 0,
+    size: int | None = None,
+    claims: Claims = (),
 ) -> RemoteFile:
     """Return the one file that a catalog's entry names."""
     pins: list[tuple[Hash, str | None, VerifiedBy]] = [  # strongest first
@@ -57,6 +63,7 @@ def alone(
         file=file,
         name=file.name or name,
         id=id,
+        entry=entry,
         folder=file.into or "",
         unpack=file.unpack,
         bytes=file.bytes if file.bytes is not None else size,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from shlex import join, quote
 from typing import Any, ClassVar, Literal, get_args
@@ -150,7 +151,12 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def _keys(noun: Any) -> dict[str, Any]:
-    return {one.name: getattr(noun, one.name) for one in fields(noun)}
+    return {name: getattr(noun, name) for name in _names(noun.__class__)}
+
+
+@cache
+def _names(kind: Any) -> list[str]:
+    return [one.name for one in fields(kind)]
 
 
 _json = json.JSONEncoder(ensure_ascii=False, default=_keys).encode

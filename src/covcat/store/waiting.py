@@ -18,6 +18,7 @@ from typing import Any
 
 from covcat.download.remote import Download, RemoteFile
 from covcat.files import AT_ONCE, BYTES, FILE_MODE, NO_LINK, disk_errors, make_folder, opened
+from covcat.names import collision_key
 from covcat.seal import parse_json, sealed, unsealed
 from covcat.store.folder import CLOSED
 
@@ -39,11 +40,21 @@ class Waiting:
         self.folder = folder
         self._journal = f"journal-{shard.replace('/', '-of-')}.jsonl" if shard else _JOURNAL
         self._lock = threading.Lock()
+        self._shared = os.urandom(4).hex()  # a folder for each file would be half the work on it
+        self._names: set[str] = set()  # of what is in it
         self._earlier: dict[str, list[Line]] | None = None  # lines by what they are of
+        self._has_former = False  # lines of an earlier run
 
     def target(self, number: int, name: str) -> Path:
-        """Return a new place for file `number` of the release, which is called `name`."""
-        folder = self.folder / f"{number}-{os.urandom(4).hex()}"
+        """Return a new place for file `number` of the release, which is called `name`.
+
+        Those of one run share a folder, but for names that some file system takes for one.
+        """
+        key = collision_key(name)
+        with self._lock:
+            own = f"{number}-{os.urandom(4).hex()}" if key in self._names else self._shared
+            self._names.add(key)
+        folder = self.folder / own
         with disk_errors(f"make the folder for `{name}`"):
             make_folder(folder)
         return folder / name
@@ -55,16 +66,16 @@ class Waiting:
         self._write(line, f"note that `{got.name}` is here")
 
     def _write(self, line: Line, doing: str) -> None:
-        def at_once(path: str, flags: int) -> int:  # or fail: a pipe there would hold us up
-            return os.open(path, flags | BYTES | AT_ONCE | NO_LINK, FILE_MODE)
-
+        data = (json.dumps(sealed(line)) + "\n").encode()
+        how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | BYTES | NO_LINK
+        how |= AT_ONCE  # or fail: a pipe there would hold us up
         with (
             self._lock,
             disk_errors(doing),
             suppress(FileNotFoundError),  # another process published the release meanwhile
-            open(self.folder / self._journal, "a", encoding="utf-8", opener=at_once) as journal,
         ):
-            journal.write(json.dumps(sealed(line)) + "\n")
+            with os.fdopen(os.open(self.folder / self._journal, how, FILE_MODE), "wb") as journal:
+                journal.write(data)
             if self._earlier is not None:  # another try of this run will not bring it again
                 self._earlier.setdefault(_key(line["of"]), []).insert(0, line)
 
@@ -112,12 +123,15 @@ class Waiting:
 
     def _of(self, file: RemoteFile, *, may_lack: bool = True) -> list[Line]:
         """Return the last lines on what is here of a file, the newest first."""
+        if self._earlier == {}:
+            return []
         with self._lock:
             if self._earlier is None:
                 self._earlier = {}
                 for line in reversed(self._lines()):
                     self._earlier.setdefault(_key(line.get("of")), []).append(line)
-            keys = [_key(_identity(file)), *([_former(file)] if self._earlier else [])]
+                self._has_former = bool(self._earlier)
+            keys = [_key(_identity(file)), *([_former(file)] if self._has_former else [])]
             lines = [line for key in keys for line in self._earlier.get(key, ())]
         last: dict[Path, Line] = {}
         for line in lines:
