@@ -63,7 +63,7 @@ class Answer:
     url: str  # after redirects, as if there were no mirror
     mirror: str | None
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # a dict: httpx decodes all of its own whenever one is looked up
     chunks: Iterator[bytes]
     moved_to: str | None = None  # where what was asked for is for good, by its first redirects
 
@@ -164,8 +164,7 @@ class Web:
                 location = response.headers.get("location", "")
                 if status not in _REDIRECTS or not location:
                     self._judge(response, asked, login, headers)
-                    chunks = self._body(response, asked, way)
-                    found = dict(response.headers.items())  # httpx would decode all for each
+                    chunks, found = self._body(response, asked, way), dict(response.headers.items())
                     yield Answer(current, mirror, status, found, chunks, moved_to)
                     return
                 is_lasting = status in (301, 308) and current == (moved_to or url)
