@@ -4,8 +4,10 @@
 
 A scheduler, four workers and the caller are processes in namespaces of their own, on one bridge,
 and share the folder that is made here. Results on the cluster are held byte for byte against those
-of this machine alone; then two workers are killed, the scheduler is restarted, and a link is cut
-for 20 seconds. Skipped with a reason where nobody may make namespaces.
+of four processes of this machine, in pairs by turns: seconds of the clock, and of processors of
+all processes together. What a cluster costs before the first file is told apart, by a release of
+a few files. Then, in each command, two workers are killed, the scheduler is restarted, and a link
+is cut for 20 seconds. Skipped with a reason where nobody may make namespaces.
 """
 
 import argparse
@@ -17,8 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -32,10 +38,10 @@ from covcat.overlap.opencv import opencv
 
 SCHEDULER, CALLER = "10.77.0.1", "10.77.0.2"
 WORKERS = [f"10.77.0.{number}" for number in range(11, 15)]
-ADDRESS = f"tcp://{SCHEDULER}:8786"
-CUT = 20  # seconds
 RUN = f"covcat{os.getpid() % 10_000}"  # begins the names of this run's namespaces
 HUB = f"{RUN}-hub"
+ADDRESS = f"tcp://{SCHEDULER}:8786"
+CUT = 20  # seconds
 
 
 def ip(*words: str) -> None:
@@ -112,7 +118,7 @@ def inside(address: str) -> list[str]:
     return ["ip", "netns", "exec", space(address), sys.executable]
 
 
-def make_release(folder: Path, count: int) -> None:
+def make_release(folder: Path, name: str, count: int) -> None:
     """Lay a release of small films, of which each tenth is another one again, with its entry."""
     cv2, rows, files = opencv(), [], {}
     for number in range(count):
@@ -123,63 +129,122 @@ def make_release(folder: Path, count: int) -> None:
         files[f"images/{number:05}.png"] = cv2.imencode(".png", film)[1].tobytes()
         rows.append({"patientid": number, "finding": "No Finding", "filename": f"{number:05}.png"})
     shelf = Shelf(folder / "shelf")
-    shelf.folder.mkdir()
-    shelf.add("films", ENTRY)
-    found = load.load((shelf.folder,)).find("films")
+    shelf.folder.mkdir(exist_ok=True)
+    shelf.add(name, ENTRY)
+    found = load.load((shelf.folder,)).find(name)
     lay(found, {"metadata.csv": table_of(rows), **files}, data=folder / "data")
 
 
+MANY, FEW = "films", "few"
+FEW_FILES = 40
 COMMANDS = {
-    "verify": ["verify", "films", "--json"],
-    "index": ["images", "films", "--format", "csv"],
-    "overlap": ["overlap", "films", "--within", "--pairs", "--format", "csv"],
+    "verify": ["verify", "--json"],
+    "index": ["images", "--format", "csv"],
+    "overlap": ["overlap", "--within", "--pairs", "--format", "csv"],
 }
+FOUR = (
+    "from covcat import engine; engine.cores = lambda: 4; from covcat.__main__ import main; main()"
+)
 
 
-def run(folder: Path, name: str, *, far: bool) -> subprocess.Popen[bytes]:
-    """Start a command, here or in the caller's namespace with the cluster for its engine."""
-    start = [*inside(CALLER), "-m", "covcat", "--engine", ADDRESS]
-    words = start if far else [sys.executable, "-m", "covcat"]
-    more = ["--data-dir", str(folder / "data"), "--catalog", str(folder / "shelf")]
+WATCHED = """
+from covcat import __main__
+from covcat.cli.progress import _Known
+_Known.heartbeat = 0  # a line for each batch
+__main__.main()
+"""
+
+
+def run(
+    folder: Path, name: str, *, far: bool, of: str = MANY, watched: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start a command, on four processes here or on the cluster, in the caller's namespace."""
+    start = ["-c", WATCHED] if watched else ["-m", "covcat"] if far else ["-c", FOUR]
+    engine = ["--engine", ADDRESS] if far else []
+    more = [of, "--data-dir", str(folder / "data"), "--catalog", str(folder / "shelf"), *engine]
+    words = [*inside(CALLER), *start, *COMMANDS[name], *more]
     err = (folder / "err").open("wb")
-    return subprocess.Popen([*words, *COMMANDS[name], *more], stdout=subprocess.PIPE, stderr=err)
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=err)
 
 
-def finish(folder: Path, process: subprocess.Popen[bytes]) -> str:
+def finish(folder: Path, process: subprocess.Popen[bytes], of: str = MANY) -> str:
     """Return a digest of what a command said, and of the index; or how it failed."""
     out, _ = process.communicate()
     if process.returncode != 0:
         return f"exit {process.returncode}: {(folder / 'err').read_text()}"
-    index = folder / "data/films/1/index.sqlite"
+    index = folder / f"data/{of}/1/index.sqlite"
     data = index.read_bytes() if index.is_file() else b""
     return hashlib.sha256(out + data).hexdigest()[:16]
 
 
-def forget(folder: Path) -> None:
-    """Let everything be made anew."""
-    for name in ("index.sqlite", "features.sqlite", "overlap.json", "verified.json"):
-        (folder / "data/films/1" / name).unlink(missing_ok=True)
+def forget(folder: Path, of: str = MANY, names: Sequence[str] = tuple(COMMANDS)) -> None:
+    """Let what these commands made be made anew."""
+    made = {"index": ["index.sqlite"], "overlap": ["features.sqlite", "overlap.json"]}
+    for name in (file for one in names for file in made.get(one, ["verified.json"])):
+        (folder / f"data/{of}/1" / name).unlink(missing_ok=True)
 
 
-def timed(folder: Path, names: list[str], *, far: bool) -> dict[str, tuple[str, float]]:
-    """Run commands anew; return what each gave, and its seconds."""
-    forget(folder)
-    found = {}
-    for name in names:
-        since = time.monotonic()
-        found[name] = finish(folder, run(folder, name, far=far)), time.monotonic() - since
-    return found
+@dataclass
+class Ran:
+    """What a command gave, and its seconds: by the clock, and of processors by who spent them."""
+
+    said: str
+    clock: float
+    spent: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """Return the seconds of all processors."""
+        return sum(self.spent.values())
+
+
+def timed(folder: Path, processes: Processes, name: str, *, far: bool, of: str = MANY) -> Ran:
+    """Run a command anew."""
+    forget(folder, of, [name])
+    before, since, own = processes.spent(), time.monotonic(), getrusage(RUSAGE_CHILDREN)
+    said = finish(folder, run(folder, name, far=far, of=of), of)
+    clock, now = time.monotonic() - since, getrusage(RUSAGE_CHILDREN)
+    spent = {"caller": now.ru_utime - own.ru_utime + now.ru_stime - own.ru_stime}
+    if far:
+        spent |= {role: its - before[role] for role, its in processes.spent().items()}
+    return Ran(said, clock, spent)
+
+
+def compare(folder: Path, processes: Processes, name: str, of: str, pairs: int) -> bool:
+    """Run a command here and there by turns, and print the medians; tell if all said the same."""
+    here, there = list[Ran](), list[Ran]()
+    for _ in range(pairs):
+        here.append(timed(folder, processes, name, far=False, of=of))
+        there.append(timed(folder, processes, name, far=True, of=of))
+    said = {one.said for one in [*here, *there]}
+    clock, total = (
+        [median(getattr(one, what) for one in some) for some in (here, there)]
+        for what in ("clock", "total")
+    )
+    by = ", ".join(
+        f"{role} {median(one.spent[role] for one in there):.1f}" for role in there[0].spent
+    )
+    print(
+        f"{name} of {of}: {'the same' if len(said) == 1 else f'DIFFERS: {said}'}; "
+        f"processors {total[0]:.2f} s here, {total[1]:.2f} s there ({by}): "
+        f"{total[1] / total[0]:.2f} times, {total[1] - total[0]:+.2f} s; "
+        f"clock {clock[0]:.1f} s, {clock[1]:.1f} s: {clock[1] / clock[0]:.2f} times",
+        flush=True,
+    )
+    return len(said) == 1
 
 
 def disturb(processes: Processes, how: str) -> None:
     """Do to the cluster what happens to clusters."""
     if how == "two workers killed":
-        processes.kill(WORKERS[0])
-        processes.kill(WORKERS[1])
+        for address in WORKERS[:2]:
+            processes.kill(address)
+        time.sleep(CUT)
+        for address in WORKERS[:2]:
+            processes.begin(address)
     elif how == "scheduler restarted":
-        for address in (SCHEDULER, *WORKERS):
-            if address in processes.running:
-                processes.kill(address)
+        for address in [*processes.running]:
+            processes.kill(address)
         for address in (SCHEDULER, *WORKERS):
             processes.begin(address)
     else:
@@ -189,54 +254,69 @@ def disturb(processes: Processes, how: str) -> None:
         ip("-n", HUB, "link", "set", link, "up")
 
 
+FIRST, NEXT = 8, 100  # batches that are done when the first fault comes, and from one to another
 FAULTS = ("two workers killed", "scheduler restarted", "a worker's link cut", "caller's link cut")
+
+
+def endure(folder: Path, processes: Processes, name: str, faults: Sequence[str]) -> bool:
+    """Disturb a command, once or more; print what became of it, and tell if it was right."""
+    forget(folder, names=[name])
+    right = finish(folder, run(folder, name, far=False))
+    forget(folder, names=[name])
+    ran = run(folder, name, far=True, watched=True)
+    for number, fault in enumerate(faults):
+        while ran.poll() is None and lines(folder) < FIRST + number * NEXT:
+            time.sleep(0.02)
+        print(f"{name}: {fault}, {'TOO LATE' if ran.poll() is not None else 'amid the work'}")
+        disturb(processes, fault)
+    found = finish(folder, ran)
+    if found != right:  # it stopped: what it says to type is the same command again
+        print(f"{name}: {found[-500:]}")
+        found = finish(folder, run(folder, name, far=True))
+    left = [*(folder / "data").glob(".covcat-*"), *(folder / "data/.covcat/staging").glob("*")]
+    is_right = found == right and not left
+    print(f"{name}: {'complete, the same' if is_right else f'WRONG: {found} {left}'}", flush=True)
+    return is_right
+
+
+def lines(folder: Path) -> int:
+    """Return how many lines on its way the command has said that runs."""
+    return (folder / "err").read_bytes().count(b" of ")
 
 
 def main() -> None:
     """Compare, then disturb."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=20_000)
-    parser.add_argument("--after", type=float, default=6, help="seconds from a start to its fault")
-    parser.add_argument("--quick", action="store_true", help="neither overlap nor faults")
+    parser.add_argument("--pairs", type=int, default=3, help="how often each is compared")
+    parser.add_argument("--only", choices=[*COMMANDS], action="append")
+    parser.add_argument("--quick", action="store_true", help="no faults")
     asked = parser.parse_args()
-    names = ["verify", "index"] if asked.quick else [*COMMANDS]
+    names = asked.only or [*COMMANDS]
     if os.geteuid() != 0 or shutil.which("ip") is None:
         print("skipped: only root makes network namespaces, by `ip`")
         return
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
         make_network(held)
-        make_release(folder, asked.files)
+        make_release(folder, MANY, asked.files)
+        make_release(folder, FEW, FEW_FILES)
         processes = Processes(folder)
         held.callback(processes.end)
-        here = timed(folder, names, far=False)
         for address in (SCHEDULER, *WORKERS):
             processes.begin(address)
-        finish(folder, run(folder, "verify", far=True))  # begins when all are there
-        there = timed(folder, names, far=True)
-        wrong = [name for name in names if here[name][0] != there[name][0]]
-        for name in names:
-            (digest, alone), (other, far) = here[name], there[name]
-            print(
-                f"{name}: {'the same' if digest == other else f'DIFFERS: {other}'}; "
-                f"here {alone:.1f} s, 4 workers {far:.1f} s: {far / alone:.2f} times",
-                flush=True,
-            )
-        for fault in () if asked.quick else FAULTS:
-            forget(folder)
-            finish(folder, run(folder, "index", far=False))
-            ran = run(folder, "overlap", far=True)
-            time.sleep(asked.after)
-            disturb(processes, fault)
-            found = finish(folder, ran)
-            is_same = found == here["overlap"][0]
-            left = list((folder / "data").glob(".covcat-*"))
-            wrong += [] if is_same and not left else [fault]
-            print(f"{fault}: {'completes, the same' if is_same else found}", flush=True)
-            if fault == "two workers killed":
-                processes.begin(WORKERS[0])
-                processes.begin(WORKERS[1])
-    sys.exit(bool(wrong))
+        for name in COMMANDS:  # begins when all are there; workers import what they need
+            finish(folder, run(folder, name, far=True, of=FEW))
+        good = [
+            compare(folder, processes, name, of, asked.pairs)
+            for name in names
+            for of in (FEW, MANY)
+            if asked.pairs
+        ]
+        for name in () if asked.quick else names:
+            several = [FAULTS] if name == "overlap" else [[one] for one in FAULTS]  # it takes long
+            good += [endure(folder, processes, name, faults) for faults in several]
+    sys.exit(not all(good))
 
 
 if __name__ == "__main__":

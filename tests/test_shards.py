@@ -1,11 +1,17 @@
 """A work in shards: each in a command of its own, and what they found is joined by the last."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
 
 import pytest
 from makers.archives import RAW, REPOSITORY
+from makers.laid import lay
+from makers.tables import dicom, packed_nifti, png
+
+from covcat.catalog import load
+from covcat.seal import sealed, unsealed
 
 SHARDS = Path("covcat-data/.covcat/shards/sample@1")
 RELEASE = Path("covcat-data/sample/1")
@@ -74,6 +80,74 @@ def test_the_index_takes_headers_that_shards_read_and_is_the_same(covcat, sample
     assert covcat("images", "--format", "csv", mirror=None).out == table
     assert (sample / "index.sqlite").read_bytes() == alone
     assert not SHARDS.exists()
+
+
+OF_HEADERS = """\
+releases:
+  - id: "1"
+    source: made up
+    files: [{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}]
+tables:
+  - {reader: dicom, path: "slices/*", source: made up, constants: {finding: COVID-19}}
+  - {reader: nifti, path: "*.nii.gz", source: made up, constants: {finding: Normal}}
+  - reader: delimited
+    path: table.csv
+    source: made up
+    columns: {patient_id: patient}
+    image: "{patient}.png"
+    mask: "masks/{stem}.png"
+"""
+VOLUMES = {
+    **{f"slices/IM{number}": dicom() for number in range(5)},  # images by what is in them
+    **{f"{name}.nii.gz": packed_nifti(9, 9, 9) for name in ("one", "two")},
+    "slices/notes.txt": b"none",
+    "bad.nii.gz": b"none",
+    "7.png": png(9, 9),
+    "masks/7.png": png(8, 9),
+    "table.csv": b"patient\n7\n",
+}
+
+
+@pytest.fixture
+def volumes(shelf) -> Path:
+    shelf.add("volumes", OF_HEADERS)
+    return lay(load.load((shelf.folder,)).find("volumes"), VOLUMES)
+
+
+needs_pydicom = pytest.mark.skipif(
+    importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"
+)
+
+
+@needs_pydicom
+def test_the_index_reads_no_image_again_of_which_shards_read_rows_and_sizes(covcat, volumes):
+    asked = ("images", "volumes", "--format", "csv")
+    table = covcat(*asked).out
+    index = volumes / "index.sqlite"
+    alone = index.read_bytes()
+    index.unlink()
+    in_shards(covcat, "images", "volumes", of=2)
+    for path in VOLUMES:
+        if path != "table.csv":
+            (volumes / "files" / path).write_bytes(b"")
+    covcat(*asked)
+    assert table.count("\n") == 10
+    assert index.read_bytes() == alone
+    assert not list(SHARDS.parent.glob("*"))
+
+
+@needs_pydicom
+def test_rows_that_a_shard_kept_otherwise_or_not_are_read(covcat, volumes):
+    table = covcat("images", "volumes", "--format", "csv").out
+    (volumes / "index.sqlite").unlink()
+    in_shards(covcat, "images", "volumes", of=2)
+    first, *_, last = sorted(SHARDS.with_name("volumes@1").glob("rows-*"))
+    record = unsealed(json.loads(first.read_text()))
+    assert record is not None
+    found = {path: [1, "forged"] for path in record["found"]}
+    first.write_text(json.dumps(sealed({**record, "found": found})))
+    last.unlink()
+    assert covcat("images", "volumes", "--format", "csv").out == table
 
 
 def test_overlap_compares_what_shards_described_and_finds_the_same(covcat, sample, monkeypatch):

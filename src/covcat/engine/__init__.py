@@ -44,6 +44,13 @@ def is_far() -> bool:
     return _chosen is not None
 
 
+def cores() -> int:
+    """Return how many cores this process may use: a job of SLURM has some of its machine."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def run(
     work: Work,
     tasks: Iterable[Task],
@@ -79,7 +86,7 @@ def run(
         progress.advance(bar, size)
 
     try:
-        size = min(workers or os.cpu_count() or 1, len(waiting))
+        size = min(workers or cores(), len(waiting))
         crew = _crew(Order(work, hear, fill), size, here, reads, progress)
         while waiting or crew.busy:
             crew.give(waiting)

@@ -8,6 +8,7 @@ workers may be away four times as long as Dask's own `distributed.comm.timeouts.
 """
 
 import os
+import pickle
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 from covcat.engine.batches import Batch, Done, Order, Raised
 from covcat.engine.processes import Processes
 from covcat.engine.scheduler import Scheduler, patience
-from covcat.engine.served import Differs, serve
+from covcat.engine.served import Differs, pack, serve
 from covcat.progress import Progress
 
 _LOOK = 1.0  # seconds without news, after which the cluster is looked at
@@ -53,8 +54,9 @@ class Cluster:
             batch = waiting.popleft()
             batch.tries += 1
             self._given += 1
-            key, work = f"{self._topic}-{self._given}", self._order.work
-            call = (serve, work, self._order.arguments(batch), self._seen, self._topic, key)
+            key = f"{self._topic}-{self._given}"
+            packed = pack(self._order.work, self._order.arguments(batch))
+            call = (serve, packed, self._seen, self._topic, key)
             future = self._scheduler.client.submit(*call, key=key, pure=False)
             self.busy[key] = (future, batch)
             future.add_done_callback(lambda future: self._news.put((future.key, None)))
@@ -103,7 +105,7 @@ class Cluster:
         elif isinstance(results, Raised | Exception):
             raise results.error if isinstance(results, Raised) else results
         else:
-            yield batch, results
+            yield batch, pickle.loads(results)  # noqa: S301 -- as all that Dask sends
 
     def _try_here(self, batch: Batch) -> Iterator[Done]:
         """Do on this machine what workers died on, several times: perhaps they were only killed."""

@@ -1,6 +1,7 @@
 """What runs on a worker of a cluster: it shows that it sees what the caller sees, then it works."""
 
 import os
+import pickle
 import platform
 import time
 from contextlib import suppress
@@ -8,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covcat.engine.batches import Work, work_on
+from covcat.engine.batches import Raised, Work, work_on
 from covcat.version import __version__
 
+_PROTOCOL = pickle.HIGHEST_PROTOCOL
 _TELL = 0.5  # seconds between two words on how far a batch is
 
 
@@ -61,14 +63,20 @@ def difference(seen: Seen) -> Differs | None:
 _agreed = set[Seen]()
 
 
-def serve(work: Work, arguments: list[Any], seen: Seen, topic: str, key: str) -> Any:
-    """Do a batch, and tell now and then how far it is."""
+def pack(work: Work, arguments: list[Any]) -> bytes:
+    """Return a batch as `serve` takes it: Dask would walk through the objects of one, twice."""
+    return pickle.dumps((work, arguments), _PROTOCOL)
+
+
+def serve(batch: bytes, seen: Seen, topic: str, key: str) -> bytes | Raised | Differs:
+    """Do a batch, and tell now and then how far it is; return its results, as bytes."""
     from distributed import get_worker
 
     if seen not in _agreed:
         if (wrong := difference(seen)) is not None:
             return wrong
         _agreed.add(seen)
+    work, arguments = pickle.loads(batch)  # noqa: S301 -- as all that Dask sends
     worker, told, since = get_worker(), 0, time.monotonic()
 
     def hear(size: int) -> None:
@@ -78,4 +86,5 @@ def serve(work: Work, arguments: list[Any], seen: Seen, topic: str, key: str) ->
             worker.log_event(topic, [key, told])
             told, since = 0, time.monotonic()
 
-    return work_on(work, arguments, hear)
+    results = work_on(work, arguments, hear)
+    return results if isinstance(results, Raised) else pickle.dumps(results, _PROTOCOL)

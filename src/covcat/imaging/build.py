@@ -6,7 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from shlex import quote
@@ -26,7 +26,7 @@ from covcat.imaging.readers.dicom import PREAMBLE
 from covcat.imaging.write import insert, table_of
 from covcat.names import is_litter
 from covcat.progress import Progress
-from covcat.store import overlaps, shards
+from covcat.store import overlaps
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.store.manifest import Manifest, load, sums_agree
 
@@ -106,7 +106,7 @@ def write(
         about = [("key", key), ("report", json.dumps(asdict(build.report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
-    shards.drop(folder, "headers")
+    ahead.drop(folder)
     return build.report
 
 
@@ -115,12 +115,13 @@ def keep_share(
 ) -> int:
     """Read the headers of a shard's pictures for who makes the index; return how many."""
     every = _IndexBuild(resource, release, load(folder), folder, progress)
-    paths, label = shard.share(sorted(every.images)), f"{every.name}: headers"
-    found = ahead.read_sizes(every.folder, paths, progress, label)
-    shards.keep(
-        folder, "headers", shard, {path: its and astuple(its) for path, its in found.items()}
-    )
-    return len(found)
+    pictures, label = every.images | every.masks, f"{every.name}: headers"
+    share = set(shard.share(sorted(pictures)))
+    for table in every.tables:  # images of rows may be others: many lack a suffix
+        rows = ahead.keep_rows(table, every.source, shard, progress, label)
+        share.update(path for path in rows if path not in pictures)
+    ahead.keep_sizes(folder, shard, sorted(share), progress, label)
+    return len(share)
 
 
 class _IndexBuild:
@@ -168,7 +169,8 @@ class _IndexBuild:
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
         label, about = f"{self.name}: headers", len(self.images)
-        self.sizes = ahead.known_sizes(self.folder.parent, self.images, self.progress, label)
+        pictures = self.images | self.masks
+        self.sizes = ahead.known_sizes(self.folder.parent, pictures, self.progress, label)
         self.task = self.progress.start(f"index of {self.name}", None, about=about, unit="rows")
         without: Counter[str] = Counter()
         for one in self._read_tables():
@@ -250,7 +252,7 @@ class _IndexBuild:
             report.outlined_badly.append(_shorten(f"{name} of {row.place}"))
         if not drawn.drawn:
             return dict(labels.NOT_OUTLINED)
-        size = sizes.read_size(f"{self.folder}/{path}") if path is not None else None
+        size = self._size_of(path) if path is not None else None
         own = (size.width, size.height) if size else (None, None)
         return {
             "outlines": drawn.in_words,
@@ -300,8 +302,7 @@ class _IndexBuild:
         if path is None:
             return found
         self.seen[path] += 1
-        is_read = path in self.sizes
-        size = self.sizes[path] if is_read else sizes.read_size(f"{self.folder}/{path}")
+        size = self._size_of(path)
         is_known = path.lower().endswith(sizes.SUFFIXES)
         if self.seen[path] == 1 and (path in self.broken or (size is None and is_known)):
             self.report.unreadable += 1
@@ -309,7 +310,7 @@ class _IndexBuild:
         stored, axes = self.files[path], ("width", "height", "slices", "bits")
         found |= {name: getattr(size, name) if size else None for name in axes}
         if found["mask_path"] is not None:
-            mask = sizes.read_size(f"{self.folder}/{found['mask_path']}")
+            mask = self._size_of(str(found["mask_path"]))
             own, its = (
                 (one.width, one.height, one.slices or 1) if one else (None,) for one in (size, mask)
             )
@@ -318,6 +319,11 @@ class _IndexBuild:
         if size and (size.slices or 1) > 1:  # a volume is a series of itself
             found["slice"] = None
         return found | {"sha256": stored.sha256, "bytes": stored.bytes}
+
+    def _size_of(self, path: str) -> sizes.Size | None:
+        if path in self.sizes:
+            return self.sizes[path]
+        return sizes.read_size(f"{self.folder}/{path}")
 
     def _masks_of(self, path: str) -> Iterator[str]:
         """Give the files that the name of an image shows to be its masks."""

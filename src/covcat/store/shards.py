@@ -1,7 +1,7 @@
 """What shards found of a release, until a command without `--shard` takes it.
 
 Each has a file of its own in `.covcat/shards/ID@RELEASE` of the data folder. It counts for the
-manifest it was made of, and for no other.
+manifest it was made of and the covcat that made it, and for no other.
 """
 
 import json
@@ -15,6 +15,7 @@ from covcat.files import disk_errors, make_folder, opened, write_file
 from covcat.seal import parse_json, sealed, unsealed
 from covcat.store.folder import PRIVATE
 from covcat.store.overlaps import manifest_sha256
+from covcat.version import __version__
 
 _FOLDER = "shards"
 _MOST_BYTES = 1 << 30  # of what one found
@@ -38,7 +39,7 @@ def folders(data: Path) -> list[Path]:
 
 def keep(release: Path, kind: str, shard: Shard, found: Mapping[str, Any]) -> None:
     """Keep what a shard found of files, by their paths; whole, or not at all."""
-    record = {"manifest_sha256": manifest_sha256(release), "found": found}
+    record = {**_made_by(release), "found": found}
     path = place(release, kind, shard)
     with disk_errors(f"keep what shard {shard} found"):
         make_folder(path.parent)
@@ -48,12 +49,19 @@ def keep(release: Path, kind: str, shard: Shard, found: Mapping[str, Any]) -> No
 def kept(release: Path, kind: str) -> dict[str, Any]:
     """Return what shards found of files of a release as it is now, by their paths."""
     found: dict[str, Any] = {}
-    for path in every(release, kind, "json"):
+    files = every(release, kind, "json")
+    made_by = _made_by(release) if files else {}
+    for path in files:
         with suppress(OSError, ValueError), opened(path, follow=False) as stream:
             record = unsealed(parse_json(stream.read(_MOST_BYTES)))
-            if record is not None and record.get("manifest_sha256") == manifest_sha256(release):
+            if record is not None and made_by.items() <= record.items():
                 found |= record["found"]
     return found
+
+
+def _made_by(release: Path) -> dict[str, str | None]:
+    """Return what must be now as it was when a shard was done."""
+    return {"covcat": __version__, "manifest_sha256": manifest_sha256(release)}
 
 
 def every(release: Path, kind: str, suffix: str) -> list[Path]:
