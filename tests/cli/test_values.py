@@ -8,6 +8,8 @@ from covcat.cli.main import app
 from covcat.errors import CovcatError
 
 WORDS = ("a", "1", "0.5", "", "-", "a/../b", "true", "\udcff", "5-95")
+WHOLE = ("0", "16", "64", "65", "1000", "1001", "999999999", "9" * 5000, "-1", "+5", "007")
+ODD = (" 5", "1_000", "٣", "1e3", "5\n", "16.0")
 
 
 def outcome(reader: Any, value: Any, option: Any, context: Any) -> Any:
@@ -36,7 +38,7 @@ def test_each_value_of_each_option_is_what_typer_makes_of_it() -> None:
             for value in (
                 None,
                 *numbers,
-                *([[word, word] for word in WORDS] if is_many else WORDS),
+                *([[word, word] for word in WORDS] if is_many else (*WORDS, *WHOLE, *ODD)),
             ):
                 both = [outcome(one, value, option, context) for one in (typers, ours)]
                 assert both[0] == both[1], (command.name, option.name, value)

@@ -3,10 +3,12 @@
 To import pydantic takes as long as all that `covcat list` does beside it.
 """
 
+import re
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 _PLAIN = (str, bool, int, float, Path)
+_NUMBER = re.compile("0|[1-9][0-9]{0,8}")  # what needs no second thought
 _SAID_AS: dict[Any, type] = {Path: str, float: int}
 
 
@@ -34,10 +36,10 @@ class _Reader:
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         """Return what a value stands for, as typer does."""
         kind: Any = param.type_descriptor.annotation
-        many = param.multiple or param.nargs == -1
+        many, info = param.multiple or param.nargs == -1, param.type_descriptor.parameter_info
         if value is None:
             return () if many else None
-        if param.type_descriptor.parameter_info.parser is not None:
+        if info.parser is not None:
             return self._made().coerce(value, param=param, ctx=ctx)
         if get_origin(kind) is list and isinstance(value, list | tuple):
             one = get_args(kind)[0]
@@ -45,6 +47,10 @@ class _Reader:
                 return [one(word) for word in value]
         elif kind in _PLAIN and isinstance(value, kind):
             return value
+        elif kind is int and isinstance(value, str) and _NUMBER.fullmatch(value):
+            least, most = info.min or 0, int(value) if info.max is None else info.max
+            if least <= int(value) <= most and not info.clamp:
+                return int(value)
         elif type(value) is _SAID_AS.get(kind):
             return kind(value)
         return self._made().coerce(value, param=param, ctx=ctx)
