@@ -1,4 +1,4 @@
-"""What an answer that is not the file means: a status, its headers and what the server said. Pure.
+"""Answers, and what one means that is not the file: a status, its headers, what was said. Pure.
 
 Each rule names the host on which it was seen: Dataverse's guestbooks, the challenges of Cloudflare
 and AWS, signed addresses of S3 and GCS that expired, S3's regions, GitHub's limits with status 403.
@@ -8,12 +8,14 @@ import json
 import re
 import time
 from base64 import b64decode
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from html import unescape
 from urllib.parse import urlsplit
 
+from covcat.download.addresses import without_secrets
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -53,6 +55,34 @@ _MOST = 300  # characters of it that are shown
 _REGION = "in an entry of your own: region: {}; if it is covcat's: pip install -U covcat"
 _LATER = "try again later"
 _OPEN = "open {} in a browser and see what it asks for"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer whose body is being read: 200, to a range also 206 and 416, to a condition 304."""
+
+    url: str  # after redirects, as if there were no mirror
+    mirror: str | None
+    status: int
+    headers: Mapping[str, str]  # a dict: httpx decodes all of its own whenever one is looked up
+    chunks: Iterator[bytes]
+    moved_to: str | None = None  # where what was asked for is for good, by its first redirects
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown: what signs it is a secret."""
+        return without_secrets(self.url)
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body, if the server says so."""
+        text = self.headers.get("content-length", "")
+        return int(text) if text.isdecimal() and len(text) < 20 else None
+
+    @property
+    def is_chunked(self) -> bool:
+        """True if the body says itself where it ends."""
+        return "chunked" in self.headers.get("transfer-encoding", "").lower()
 
 
 def refusal(

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from covcat.download.answers import HEAD, not_the_file
-from covcat.download.http import Answer, Web
+from covcat.download.answers import HEAD, Answer, not_the_file
+from covcat.download.http import Web
 from covcat.download.kept import Answers
 from covcat.download.pace import StallDetector
 from covcat.download.remote import Login, Network

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from covcat.digests import PINNED, Digest, Digests, Hash
 from covcat.download import ranges
-from covcat.download.answers import HEAD, not_the_file
-from covcat.download.http import Answer, Web
+from covcat.download.answers import HEAD, Answer, not_the_file
+from covcat.download.http import Web
 from covcat.download.pace import ConnectionLimit, RateLimit, StallDetector
 from covcat.download.parts import Parts, Record, copy_kept
 from covcat.download.remote import Location, Network, Target

@@ -10,9 +10,9 @@ import re
 import socket
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property, lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from covcat.download.addresses import is_private, redirected, spelt_address, without_secrets
-from covcat.download.answers import SAID, refusal, secrets_of
+from covcat.download.answers import SAID, Answer, refusal, secrets_of
 from covcat.download.proxies import Proxies, Proxy
 from covcat.download.remote import Login, Network
 from covcat.download.watching import Head, Watch, guard, is_certificate_fault
@@ -36,6 +36,8 @@ from covcat.errors import (
 from covcat.version import __version__
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 MAX_REDIRECTS = 10
@@ -56,34 +58,6 @@ _HEADERS = {
 transport: "Callable[[], httpx.BaseTransport] | None" = None  # tests put another network here
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer whose body is being read: 200, to a range also 206 and 416, to a condition 304."""
-
-    url: str  # after redirects, as if there were no mirror
-    mirror: str | None
-    status: int
-    headers: Mapping[str, str]  # a dict: httpx decodes all of its own whenever one is looked up
-    chunks: Iterator[bytes]
-    moved_to: str | None = None  # where what was asked for is for good, by its first redirects
-
-    @property
-    def shown(self) -> str:
-        """The address as it may be shown: what signs it is a secret."""
-        return without_secrets(self.url)
-
-    @property
-    def length(self) -> int | None:
-        """Bytes of the body, if the server says so."""
-        text = self.headers.get("content-length", "")
-        return int(text) if text.isdecimal() and len(text) < 20 else None
-
-    @property
-    def is_chunked(self) -> bool:
-        """True if the body says itself where it ends."""
-        return "chunked" in self.headers.get("transfer-encoding", "").lower()
-
-
 class Web:
     """A client for many threads. Give `via` to test without a network."""
 
@@ -96,9 +70,11 @@ class Web:
         """`turn` hears the host of each request, redirects' too, and may wait before it is sent."""
         self._network, self._turn = network, turn
         self._transport = via or (transport() if transport else None)
-        # made late: certificates take time; no `httpx.Client`, whose cookies, redirects and logins
-        # are not wanted, and take a third of the time of a small file
-        self._ways: dict[tuple[Proxy | None, bool], httpx.BaseTransport] = {}
+        # Each brings one answer at a time: one for all would look at every idle connection for each
+        # request. No `httpx.Client` does: its cookies, redirects and logins are not wanted.
+        self._senders: list[httpx.BaseTransport] = []
+        self._idle: defaultdict[tuple[object, ...], list[httpx.BaseTransport]] = defaultdict(list)
+        self._trusted: ssl.SSLContext | None = None  # made late: certificates take time
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -108,7 +84,7 @@ class Web:
 
     def close(self) -> None:
         """Close the connections."""
-        for one in self._ways.values():
+        for one in self._senders:
             one.close()
 
     def abort(self) -> None:
@@ -217,10 +193,6 @@ class Web:
     def _open(
         self, url: str, headers: Mapping[str, str], body: bytes | None, way: Watch, private: bool
     ) -> "Iterator[httpx.Response]":
-        pool = way.proxy, private  # a connection that is taken again is not looked at again
-        with self._lock:
-            sender = self._ways.get(pool) or self._made(way.proxy)
-            self._ways[pool] = sender
         import httpx
 
         method, more = "GET" if body is None else "POST", {"trace": way, "timeout": self._timeout}
@@ -230,13 +202,16 @@ class Web:
             )
         except UnicodeError:  # it quotes what cannot be sent, which may be a secret
             raise NetworkError(f"a header for `{_host(url)}` is not plain ASCII") from None
-        response = sender.handle_request(request)
+        with self._lock:  # a connection that is taken again is not looked at again
+            idle = self._idle[way.proxy, private, urlsplit(url)[:2]]
+            sender = idle.pop() if idle else self._made(way.proxy)
         try:
-            if response.status_code == 407 and way.proxy is not None:
-                raise way.proxy.wants_login(_host(url), None)
-            yield response
+            with closing(sender.handle_request(request)) as response:
+                if response.status_code == 407 and way.proxy is not None:
+                    raise way.proxy.wants_login(_host(url), None)
+                yield response
         finally:
-            response.close()
+            idle.append(sender)
 
     def connected(self, host: str | None, stream: Any, *, asked: str, private: bool) -> None:
         """Look at a new connection before anything is sent; judged by its real address.
@@ -274,9 +249,13 @@ class Web:
     def _made(self, proxy: Proxy | None) -> "httpx.BaseTransport":
         import httpx
 
+        if self._transport:
+            return self._transport
         to = httpx.Proxy(proxy.address, auth=proxy.login) if proxy else None
         try:
-            return self._transport or httpx.HTTPTransport(proxy=to)
+            self._trusted = self._trusted or httpx.create_ssl_context()
+            self._senders.append(httpx.HTTPTransport(self._trusted, proxy=to))
+            return self._senders[-1]
         except (OSError, ValueError) as error:
             raise UsageError(
                 "the network settings of the environment cannot be used",
