@@ -17,8 +17,12 @@ from makers.clusters import Cluster, covcat, environment, free_port
 from makers.releases import Shelf
 from servers.server import Answer, Server
 
+from covcat.catalog.files import WebFile
+from covcat.download.remote import RemoteFile
 from covcat.engine import served
 from covcat.engine.served import Differs, Seen
+from covcat.errors import IntegrityError
+from covcat.fetching import far
 
 DRIVE = """
 import sys
@@ -200,6 +204,13 @@ def test_an_archive_that_is_refused_here_is_refused_on_a_worker(shared, server, 
     assert there.stderr.splitlines()[-1] == here.stderr.splitlines()[-1]
     assert not list(Path().glob("data*/set/*"))
     assert not list(Path().glob("data*/.covcat/staging/*"))
+
+
+def test_what_the_workers_are_told_is_believed_as_it_was_written_alone(tmp_path):
+    (tmp_path / "build").write_bytes(b"other")
+    file = RemoteFile(file=WebFile(host="web", name="a", url="https://example.org/a"), name="a")
+    with pytest.raises(IntegrityError, match="is not as it was written"):
+        far.bring_one(far.Asked(tmp_path / "build", "0" * 64, 0, file, None))
 
 
 @pytest.mark.large

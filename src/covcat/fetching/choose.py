@@ -23,6 +23,7 @@ from covcat.fetching.plan import Chosen
 from covcat.hosts import github
 from covcat.hosts.base import HostContext
 from covcat.hosts.objects import CONNECTIONS, SERIES, open_series
+from covcat.store.manifest import Transfer
 
 Inside = Mapping[RemoteFile, tuple[Selection, ...]]  # by file: what of its members is wanted
 
@@ -99,6 +100,14 @@ class Hosts:
                 f"nobody lists what is in its archives: {many} of them come, to be looked into"
             )
         return Choice(served, dict(chosen), lost)
+
+    @cached_property
+    def earlier(self) -> Mapping[str, Sequence[Transfer]]:
+        """What came before, by where it was asked for."""
+        found: dict[str, list[Transfer]] = {}
+        for one in self.build.before.downloads if self.build.before else ():
+            found.setdefault(one.url, []).append(one)
+        return found
 
     def _look_into(self, chosen: list[Chosen], lost: dict[RemoteFile, CovcatError]) -> list[Chosen]:
         """Put the objects of series in their place; of what is lost the series itself stays."""

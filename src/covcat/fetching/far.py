@@ -5,7 +5,9 @@ one try, until the caller moves it into the release that is made. The record and
 are the caller's matter.
 """
 
+import hashlib
 import os
+import pickle
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -19,11 +21,11 @@ from covcat.catalog.selection import Selection
 from covcat.download.http import Web
 from covcat.download.remote import Download, RemoteFile, Room
 from covcat.engine import Died, Task
-from covcat.errors import CovcatError, ExtractionError, NetworkError
+from covcat.errors import CovcatError, ExtractionError, IntegrityError, NetworkError
 from covcat.fetching.base import Build, Piece, Run
 from covcat.fetching.choose import Hosts, Inside
 from covcat.fetching.place import is_unpacked, make_piece
-from covcat.files import PRIVATE_MODE, disk_errors, make_folder, sync
+from covcat.files import PRIVATE_MODE, disk_errors, make_folder, sync, write_new
 from covcat.progress import Silent
 from covcat.store.waiting import Waiting
 
@@ -34,8 +36,8 @@ _ALONE = 4 << 20  # bytes that a file of unknown size is taken for: no other com
 class Asked:
     """One file that a worker is to bring."""
 
-    run: str  # of covcat: workers live longer
-    build: Build
+    build: Path  # the file in which that is: with a long listing it is too large for each message
+    sha256: str  # of that file
     number: int
     file: RemoteFile
     inside: tuple[Selection, ...] | None  # what of its members is wanted; None: it is not unpacked
@@ -88,11 +90,14 @@ def bring(
 
     With `inside` archives come unpacked; not those that need a password, which stays here.
     """
-    run, its = os.urandom(8).hex(), _portable(build)
+    its, data = build.workshop / f"build-{os.urandom(4).hex()}", pickle.dumps(_portable(build))
+    with disk_errors("tell the workers what is made"):
+        write_new(its, data)
+    sha256 = hashlib.sha256(data).hexdigest()
     wanted: Inside = {} if inside is None or build.run.password else inside
     tasks = [
-        Task(str(number), _work_on(file, wanted), Asked(run, its, number, file, wanted.get(file)))
-        for number, file in files
+        Task(str(n), _work_on(file, wanted), Asked(its, sha256, n, file, wanted.get(file)))
+        for n, file in files
     ]
     batches = engine.run(bring_one, tasks, build.run.progress, f"{build.name}: files")
     with closing(batches):
@@ -124,15 +129,15 @@ class _Read(Waiting):
 
 
 _lock = Lock()
-_current: tuple[str, Hosts] | None = None
+_current: tuple[Path, Hosts] | None = None
 
 
 def bring_one(asked: Asked) -> Download | CovcatError:
     """Bring a file, or say why it does not come: the engine's work."""
     from covcat.fetching.transfers import Crew
 
-    hosts, store = _hosts(asked), asked.build.run.store
-    room = Room(store.free_bytes())
+    hosts = _hosts(asked)
+    room = Room(hosts.build.run.store.free_bytes())
     crew = Crew(hosts.build, [asked.file], hosts, {}, has_more=True, room=room)
     try:
         got = crew.bring(asked.number, asked.file)
@@ -141,12 +146,12 @@ def bring_one(asked: Asked) -> Download | CovcatError:
         return error
     if asked.inside is None or not is_unpacked(asked.file, got):
         return got
-    return _unpack(asked, got)
+    return _unpack(hosts.build, asked, got)
 
 
-def _unpack(asked: Asked, got: Download) -> Unpacked:
+def _unpack(build: Build, asked: Asked, got: Download) -> Unpacked:
     """Unpack an archive into a new folder: what a try left that was killed is dropped first."""
-    build, told = asked.build, _Unpacking(got.bytes)
+    told = _Unpacking(got.bytes)
     for left in build.workshop.glob(f"{asked.number}-*"):
         shutil.rmtree(left, ignore_errors=True)
     own = build.workshop / f"{asked.number}-{os.urandom(4).hex()}"
@@ -194,11 +199,15 @@ def _hosts(asked: Asked) -> Hosts:
     """Return the hosts of a release, with connections that stay open for its next files."""
     global _current
     with _lock:
-        if _current is None or _current[0] != asked.run:
+        if _current is None or _current[0] != asked.build:  # workers live longer than a covcat
+            with disk_errors("read what is made"):
+                data = asked.build.read_bytes()
+            if hashlib.sha256(data).hexdigest() != asked.sha256:
+                raise IntegrityError(f"`{asked.build}` is not as it was written")
+            build: Build = pickle.loads(data)  # noqa: S301 -- its sha256 came with the work
+            waiting = _Read(build.run.store.partial(build.resource.id, build.release.id))
             if _current is not None:
                 _current[1].transfers.web.close()
-            store, build = asked.build.run.store, asked.build
-            waiting = _Read(store.partial(build.resource.id, build.release.id))
             build = replace(build, waiting=waiting)
-            _current = asked.run, Hosts(build, Web(build.run.network))
+            _current = asked.build, Hosts(build, Web(build.run.network))
         return _current[1]

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -34,7 +34,6 @@ from covcat.fetching.build import check_room
 from covcat.fetching.choose import Hosts, Inside
 from covcat.files import disk_errors
 from covcat.hosts import base, locate, mirrors
-from covcat.store.manifest import Transfer
 
 _MANY = 1000  # files: of more, not each is told
 _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in order
@@ -217,18 +216,10 @@ class Crew:
         else:
             self.build.say(f"`{got.name}` is here from an earlier run")
 
-    @cached_property
-    def _earlier(self) -> dict[str, list[Transfer]]:
-        """What came before, by where it was asked for."""
-        found: dict[str, list[Transfer]] = {}
-        for one in self.build.before.downloads if self.build.before else ():
-            found.setdefault(one.url, []).append(one)
-        return found
-
     def _take_again(self, wanted: Target, location: Location, target: Path) -> Download | None:
         """Copy what an earlier fetch of the same address left as it was served, if it still is."""
         build = self.build
-        for transfer in self._earlier.get(location.url, ()):
+        for transfer in self.hosts.earlier.get(location.url, ()):
             plain = "" if transfer.is_archive else f"files/{wanted.remote.folder}{transfer.name}"
             place = transfer.archive or plain
             path = build.here / place
