@@ -1,13 +1,16 @@
 """The data folder: private folders, locks, sweeping, the one rename, what the disk refuses."""
 
 import errno
+import itertools
 import multiprocessing
 import os
 import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,29 @@ def test_a_workshop_is_private_and_swept_in_the_end(store: Store) -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail()
+    assert list(store.staging.iterdir()) == []
+
+
+def test_a_workshop_in_which_a_worker_goes_on_writing_is_swept_in_the_end(store: Store) -> None:
+    over = threading.Event()
+
+    def write(folder: Path) -> None:
+        for number in itertools.count():
+            with suppress(OSError):
+                (folder / f"{number}").mkdir()
+            if over.is_set():
+                return
+
+    with store.workshop() as folder:
+        (folder / "its").mkdir()
+        writers = [threading.Thread(target=write, args=(folder / "its",)) for _ in range(4)]
+        for one in writers:
+            one.start()
+        while len(list((folder / "its").iterdir())) < 100:
+            pass
+    over.set()
+    for one in writers:
+        one.join()
     assert list(store.staging.iterdir()) == []
 
 
@@ -82,10 +108,10 @@ def test_everything_is_on_the_disk_before_the_final_name(store: Store, monkeypat
     final = store.release("set", "1")
     real = Path.rename
     monkeypatch.setattr(
-        Path, "rename", lambda self, to: (synced.append(Path("renamed")), real(self, to))[1]
+        Path, "rename", lambda self, to: (synced.append(Path(to)), real(self, to))[1]
     )
     _publish(store, "text")
-    assert [path.name for path in synced] == ["text", "renamed"]
+    assert [path.name for path in synced[:2]] == ["text", final.name]
     assert final.is_dir()
 
 

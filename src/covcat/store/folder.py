@@ -193,6 +193,7 @@ class Store:
                 yield folder
             finally:
                 self._workshop = None
+                self._remove(folder)  # under another name: a worker elsewhere may be writing in it
                 shutil.rmtree(folder, ignore_errors=True)
                 with suppress(OSError):  # none where no folder may be made; Windows removes it
                     (self.locks / f"{name}.lock").unlink()
