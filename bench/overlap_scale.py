@@ -24,7 +24,7 @@ import numpy as np
 from covcat.engine import Task, run
 from covcat.overlap.again import find_or_recall
 from covcat.overlap.describing import described
-from covcat.overlap.feature_store import Described, FeatureStore
+from covcat.overlap.feature_store import Described, FeatureStore, packed
 from covcat.overlap.features import (
     FINEST,
     LONGEST,
@@ -38,7 +38,6 @@ from covcat.overlap.features import (
 )
 from covcat.overlap.find import Overlap
 from covcat.overlap.opencv import opencv
-from covcat.overlap.packed import packed
 from covcat.overlap.pictures import PictureFile, PictureSet, of_folder
 from covcat.progress import Silent
 

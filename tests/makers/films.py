@@ -4,9 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 
-import cv2
-
-from makers.pictures import film
+from makers.pictures import encoded, film
 
 COLUMNS = (
     *("patientid", "offset", "sex", "age", "finding", "view", "filename", "license", "split"),
@@ -48,6 +46,4 @@ def table_of(rows: Iterable[Row]) -> bytes:
 
 
 def png(seed: int, width: int = 200, height: int = 160) -> bytes:
-    good, data = cv2.imencode(".png", film(seed, width, height))
-    assert good
-    return data.tobytes()
+    return encoded(film(seed, width, height))

@@ -1,16 +1,22 @@
-"""A release in the data folder, as `fetch` leaves it."""
+"""A release in the data folder, as `fetch` leaves it, and its image index."""
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from covcat.catalog.columns import Record
 from covcat.catalog.entries import Release, Resource
 from covcat.files import StoredFile
+from covcat.imaging import index, query
+from covcat.imaging.build import IndexReport
+from covcat.imaging.query import Question
+from covcat.progress import Silent
 from covcat.store import folder as store_folder
 from covcat.store import manifest
 from covcat.store.folder import Store
 
 DATA = Path("covcat-data")
+EVERYTHING = Question(with_files_only=False)
 
 
 def lay(
@@ -47,3 +53,16 @@ def lay(
     record = manifest.made(resource, release, [came], stored, [], "files", selection)
     manifest.write(folder, record)
     return folder
+
+
+def open_index(found: tuple[Resource, Release | None], data: Path = DATA) -> index.Index:
+    """Return the image index of a release, made now if it is not up to date."""
+    resource, release = found
+    assert release is not None
+    return index.index_of(resource, release, Store(data), Silent())
+
+
+def indexed(found: tuple[Resource, Release | None]) -> tuple[list[Record], IndexReport]:
+    """Return all records of a release, and what became of its rows."""
+    opened = open_index(found)
+    return list(query.select(opened, EVERYTHING)), opened.report

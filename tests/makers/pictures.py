@@ -1,6 +1,8 @@
 """Pictures made in code that are as hard to tell apart as films: smooth shapes, edges, grain."""
 
+from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -32,6 +34,22 @@ def film(seed: int, width: int = 700, height: int = 600) -> np.ndarray:
             cv2.LINE_AA,
         )
     return cv2.GaussianBlur(picture, (0, 0), 1.2)
+
+
+def encoded(picture: np.ndarray, suffix: str = ".png", *options: int) -> bytes:
+    """Return a picture as a file of that kind; `options` are OpenCV's."""
+    good, data = cv2.imencode(suffix, picture, list(options))
+    assert good
+    return data.tobytes()
+
+
+def write_pictures(folder: Path, pictures: Mapping[str, np.ndarray]) -> Path:
+    """Write pictures below a folder, as the suffix of each name says; return the folder."""
+    for name, pixels in pictures.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(pixels, path.suffix))
+    return folder
 
 
 @cache

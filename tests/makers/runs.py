@@ -1,8 +1,11 @@
 """What a run of covcat left: its output, the tree on disk, what a terminal showed."""
 
 import contextlib
+import csv
+import io
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,21 @@ class Ran:
     def document(self) -> dict:
         """Stdout as the one JSON document that it must be."""
         return json.loads(self.out)
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """Stdout as the table that it must be: tab separated, or csv."""
+        delimiter = "\t" if "\t" in self.out.partition("\n")[0] else ","
+        return list(csv.DictReader(io.StringIO(self.out, newline=""), delimiter=delimiter))
+
+
+Covcat = Callable[..., Ran]  # what the fixture `covcat` is
+
+
+def read_csv(path: str | Path) -> list[dict[str, str]]:
+    """Return the rows of a table that covcat wrote."""
+    with Path(path).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
 
 
 def tree_on_disk(folder: Path) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from openpyxl import Workbook
 
+from covcat.catalog.entries import LabelTable, Reader
 from covcat.imaging.readers.base import ReleaseFiles
 
 
@@ -22,6 +23,16 @@ def source_of(folder: Path, files: Mapping[str, bytes | str]) -> ReleaseFiles:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data.encode() if isinstance(data, str) else data)
     return ReleaseFiles(folder, sorted(files))
+
+
+def text_of(header: str, *rows: str) -> bytes:
+    """A table of these lines."""
+    return "".join(f"{line}\n" for line in (header, *rows)).encode()
+
+
+def label_table(path: str = "t.csv", reader: Reader = "delimited", **keys: Any) -> LabelTable:
+    """What a catalog says of a table."""
+    return LabelTable(path=path, source="made up", reader=reader, **keys)
 
 
 # ---- tables ------------------------------------------------------------------------------------
@@ -175,10 +186,13 @@ def png(width: int, height: int, bits: int = 8) -> bytes:
 
     header = struct.pack(">LLBBBBB", width, height, bits, 0, 0, 0, 0)
     lines = (b"\0" * (1 + (width * bits + 7) // 8)) * height
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    return png_of({b"IHDR": header, b"IDAT": zlib.compress(lines), b"IEND": b""})
+
+
+def png_of(chunks: Mapping[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
-        for name, data in chunks
+        for name, data in chunks.items()
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from makers.pictures import film
 
 from covcat import engine
-from covcat.overlap import find, known_digests, pictures
+from covcat.overlap import find, pictures
 from covcat.overlap.again import find_or_recall
 from covcat.overlap.describing import described
 from covcat.overlap.feature_store import FeatureStore
@@ -170,7 +170,7 @@ def test_killed_at_any_stage_it_goes_on_and_finds_the_same(stage, folder, tmp_pa
 
 def test_files_that_are_as_they_were_are_not_read_again(folder, tmp_path, monkeypatch):
     store = FeatureStore.open(tmp_path / "kept", method())
-    monkeypatch.setattr(known_digests, "_MOMENT", -(1 << 60))  # as if they were old
+    monkeypatch.setattr(pictures, "_MOMENT", -(1 << 60))  # as if they were old
     first = of_folder(folder, "mine", Silent(), store)
     read: list[str] = []
     usual = pictures.hashed
@@ -192,4 +192,4 @@ def test_files_that_are_as_they_were_are_not_read_again(folder, tmp_path, monkey
 def test_files_that_were_changed_a_moment_ago_are_read_again(folder, tmp_path, monkeypatch):
     store = FeatureStore.open(tmp_path / "kept", method())
     of_folder(folder, "mine", Silent(), store)
-    assert list(store.kept(known_digests._key(one.name) for one in folder.iterdir())) == []
+    assert list(store.kept(pictures._key(one.name) for one in folder.iterdir())) == []

@@ -1,33 +1,20 @@
 """`covcat split check --with FOLDER`: the pictures of lists that lie in a plain folder."""
 
-import csv
-import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-from makers.pictures import film
-from makers.runs import Ran
-
-Check = Callable[..., Ran]
-
-
-def write(folder: str, pictures: Mapping[str, np.ndarray]) -> None:
-    for name, pixels in pictures.items():
-        path = Path(folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        assert cv2.imwrite(str(path), pixels)
+from makers.pictures import film, write_pictures
+from makers.runs import Covcat, Ran
 
 
 @pytest.fixture
 def pics() -> None:
     """Four films, and a crop of the first, in the folders of two classes."""
     one = film(1, 400, 360)
-    write(
-        "pics",
+    write_pictures(
+        Path("pics"),
         {
             "CT_COVID/1.png": one,
             "CT_COVID/2.png": film(2, 400, 360),
@@ -38,7 +25,7 @@ def pics() -> None:
     )
 
 
-def check(covcat: Callable[..., Ran], files: Mapping[str, str], *args: str) -> Ran:
+def check(covcat: Covcat, files: Mapping[str, str], *args: str) -> Ran:
     for name, content in files.items():
         path = Path("lists", name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,8 +35,7 @@ def check(covcat: Callable[..., Ran], files: Mapping[str, str], *args: str) -> R
 
 
 def leaks(ran: Ran) -> list[tuple[str, ...]]:
-    rows = csv.DictReader(io.StringIO(ran.out), delimiter="\t")
-    return [tuple([*row.values()][:5]) for row in rows]
+    return [tuple([*row.values()][:5]) for row in ran.rows]
 
 
 TRAIN, TEST = ("CT_COVID/1.png", "CT_COVID/2.png"), ("CT_NonCOVID/1.png", "CT_NonCOVID/crop.png")
@@ -107,7 +93,7 @@ def test_without_the_crop_it_is_clean(shape: str, pics, covcat) -> None:
 
 
 def test_a_copy_of_both_sides_that_no_list_names_is_no_leak(pics, covcat) -> None:
-    write("pics", {"other/also-of-1.png": film(1, 400, 360)})
+    write_pictures(Path("pics"), {"other/also-of-1.png": film(1, 400, 360)})
     ran = check(covcat, {"train.txt": "CT_COVID/1.png\n", "test.txt": "CT_NonCOVID/4.png\n"})
     assert ran.code == 0, ran.err
 
@@ -125,8 +111,8 @@ def test_patients_of_lists_who_have_a_picture_in_common_are_one_subject(pics, co
 
 def test_folders_of_sides_are_compared_by_what_they_show(covcat) -> None:
     one = film(1, 400, 360)
-    write(
-        "pics",
+    write_pictures(
+        Path("pics"),
         {
             "train/a/1.png": one,
             "train/a/2.png": film(2, 400, 360),

@@ -7,39 +7,22 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from makers.pictures import film
-from makers.tables import nifti, png
+from makers.pictures import encoded, film
+from makers.tables import nifti, png, png_of
 
 from covcat.overlap.decode import frames
-from covcat.overlap.reasons import NoPicture
+from covcat.overlap.pairs import NoPicture
 
 FILM = film(1, 300, 200)
 DEEP = FILM.astype(np.uint16) * 200 + 1000
 
 
-def encoded(picture, suffix, *options):
-    good, data = cv2.imencode(suffix, picture, list(options))
-    assert good
-    return data.tobytes()
-
-
 def palette_png(grey):
-    def chunk(name, data):
-        return (
-            struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
-        )
-
     height, width = grey.shape
     rows = b"".join(b"\0" + bytes(255 - row) for row in grey)
     table = b"".join(bytes([255 - tone] * 3) for tone in range(256))
     head = struct.pack(">LLBBBBB", width, height, 8, 3, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"PLTE", table)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
+    return png_of({b"IHDR": head, b"PLTE": table, b"IDAT": zlib.compress(rows), b"IEND": b""})
 
 
 def turned_jpeg(grey):

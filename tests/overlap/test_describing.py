@@ -11,20 +11,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from makers.pictures import film
+from makers.pictures import encoded, film
 from makers.tables import png
 
 from covcat.errors import NotFoundError
 from covcat.overlap.describing import described, scaled_pictures
-from covcat.overlap.feature_store import FeatureStore
+from covcat.overlap.feature_store import FeatureStore, packed, unpacked
 from covcat.overlap.features import MOST_TURNED, describe, method
-from covcat.overlap.packed import packed, unpacked
 from covcat.overlap.pictures import of_folder
 from covcat.progress import Silent
-
-
-def encoded(picture: np.ndarray, suffix: str = ".png") -> bytes:
-    return cv2.imencode(suffix, picture)[1].tobytes()
 
 
 def found(folder, store):

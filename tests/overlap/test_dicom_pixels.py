@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from makers.dicom import dataset, saved
-from makers.pictures import film
+from makers.pictures import encoded, film
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ImplicitVRLittleEndian,
@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 
 from covcat.overlap.decode import frames
-from covcat.overlap.reasons import NoPicture
+from covcat.overlap.pairs import NoPicture
 
 FILM = film(1, 160, 120)
 DEEP = FILM.astype(np.int16) * 8 - 1000  # as Hounsfield units
@@ -37,10 +37,6 @@ def rle(values):
 def bare(values):
     whole = saved(dataset(values), ImplicitVRLittleEndian)
     return whole[144 + int.from_bytes(whole[140:144], "little") :]
-
-
-def piece(values, suffix, *options):
-    return cv2.imencode(suffix, values, list(options))[1].tobytes()
 
 
 def windowed(center, width):
@@ -65,12 +61,12 @@ SHOWN = {
     "rescaled": (saved(dataset(STORED, RescaleSlope=1, RescaleIntercept=-1024)), LUNG),
     "colour": (saved(dataset(cv2.cvtColor(FILM, cv2.COLOR_GRAY2RGB))), FILM),
     "rle": (rle(DEEP), LUNG),
-    "jpeg": (packed(FILM, JPEGBaseline8Bit, piece(FILM, ".jpg", 1, 100)), FILM),
+    "jpeg": (packed(FILM, JPEGBaseline8Bit, encoded(FILM, ".jpg", 1, 100)), FILM),
     "jpeg 2000": (
         packed(
             STORED,
             JPEG2000Lossless,
-            piece(STORED, ".jp2", cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000),
+            encoded(STORED, ".jp2", cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000),
             RescaleSlope=1,
             RescaleIntercept=-1024,
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from makers.pictures import film
+from makers.pictures import encoded, film
 
 from covcat.overlap.describing import described
 from covcat.overlap.feature_store import FeatureStore, store_of
@@ -94,7 +94,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(how, tmp_path):
     folder, kept = tmp_path / "mine", tmp_path / "features.sqlite"
     folder.mkdir()
     for number in range(250):
-        (folder / f"{number}.png").write_bytes(film_bytes(number))
+        (folder / f"{number}.png").write_bytes(encoded(film(number, 120, 100)))
     (tmp_path / "run.py").write_text(KILLED)
     command = [sys.executable, str(tmp_path / "run.py"), str(folder), str(kept)]
     run = subprocess.Popen(
@@ -113,10 +113,6 @@ def test_a_run_that_is_killed_goes_on_where_it_was(how, tmp_path):
     result = described(of_folder(folder, "mine", Silent()), store, Silent())
     assert result.made <= 250 - before
     assert len(list(result.features())) == 250
-
-
-def film_bytes(seed: int) -> bytes:
-    return cv2.imencode(".png", film(seed, 120, 100))[1].tobytes()
 
 
 def count(path: Path) -> int:

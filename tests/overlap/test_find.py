@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from makers.dicom import dataset, saved
-from makers.pictures import film
+from makers.pictures import film, write_pictures
 from pydicom.uid import generate_uid
 
 from covcat.overlap.describing import DescribedSet, described
@@ -16,13 +16,6 @@ from covcat.overlap.find import Overlap, find_overlap
 from covcat.overlap.pairs import VERDICTS, Pair
 from covcat.overlap.pictures import of_folder
 from covcat.progress import Silent
-
-
-def write(folder: Path, pictures: dict[str, np.ndarray]) -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, pixels in pictures.items():
-        cv2.imwrite(str(folder / name), pixels)
-    return folder
 
 
 def read(folder: Path) -> DescribedSet:
@@ -65,7 +58,7 @@ def overlap(tmp_path_factory: pytest.TempPathFactory) -> Overlap:
         "stranger.png": films[6],
         "lettered stranger.png": lettered(film(8)),
     }
-    return found(write(folder / "ours", ours), write(folder / "theirs", theirs))
+    return found(write_pictures(folder / "ours", ours), write_pictures(folder / "theirs", theirs))
 
 
 def test_each_copy_is_found_and_no_stranger_is(overlap):
@@ -101,8 +94,8 @@ def test_a_pair_says_how_one_leads_to_the_other(overlap):
 
 def test_copies_of_the_same_pixels_are_a_group_without_a_pair_for_each_two(tmp_path):
     one = film(3)
-    copies = write(tmp_path / "copies", {f"{number:03}.png": one for number in range(40)})
-    write(copies, {"other.jpg": one})
+    copies = write_pictures(tmp_path / "copies", {f"{number:03}.png": one for number in range(40)})
+    write_pictures(copies, {"other.jpg": one})
     overlap = found(copies, within=True)
     (group,) = overlap.groups
     assert len(group.members) == 41
@@ -112,15 +105,17 @@ def test_copies_of_the_same_pixels_are_a_group_without_a_pair_for_each_two(tmp_p
 
 
 def test_the_same_pixels_in_another_format_are_the_same_pixels(tmp_path):
-    ours = write(tmp_path / "ours", {"one.png": film(4)})
-    theirs = write(tmp_path / "theirs", {"one.bmp": film(4)})
+    ours = write_pictures(tmp_path / "ours", {"one.png": film(4)})
+    theirs = write_pictures(tmp_path / "theirs", {"one.bmp": film(4)})
     (pair,) = found(ours, theirs).pairs
     assert (pair.verdict, pair.score) == ("same pixels", 1.0)
 
 
 def test_pairs_within_a_set_are_only_told_when_asked_for(tmp_path):
-    ours = write(tmp_path / "ours", {"one.png": film(5), "two.png": film(5)[30:570, 30:650]})
-    write(tmp_path / "theirs", {"stranger.png": film(6)})
+    ours = write_pictures(
+        tmp_path / "ours", {"one.png": film(5), "two.png": film(5)[30:570, 30:650]}
+    )
+    write_pictures(tmp_path / "theirs", {"stranger.png": film(6)})
     assert found(ours, tmp_path / "theirs").pairs == ()
     (pair,) = found(ours, tmp_path / "theirs", within=True).pairs
     assert pair.verdict == "same picture"
@@ -130,9 +125,9 @@ def test_pairs_within_a_set_are_only_told_when_asked_for(tmp_path):
 def test_pictures_that_show_nothing_are_never_the_same_picture(tmp_path, size):
     noise = np.random.default_rng(1).integers(0, 255, (2, *size)).astype(np.uint8)
     dark = {"black.png": np.zeros((300, 300), np.uint8), "plain.png": noise[0]}
-    ours = write(tmp_path / "ours", dark)
-    theirs = write(tmp_path / "theirs", {"white.png": np.full((300, 300), 255, np.uint8)})
-    write(theirs, {"noise.png": noise[1]})
+    ours = write_pictures(tmp_path / "ours", dark)
+    theirs = write_pictures(tmp_path / "theirs", {"white.png": np.full((300, 300), 255, np.uint8)})
+    write_pictures(theirs, {"noise.png": noise[1]})
     assert [one for one in found(ours, theirs).pairs if one.verdict == "same picture"] == []
 
 

@@ -1,8 +1,7 @@
 """Who is on pictures that a study or series joins."""
 
 from covcat.catalog.columns import Record
-from covcat.overlap.joining import join_subjects
-from covcat.overlap.labelled import Labelled
+from covcat.overlap.labelled import Labelled, join_subjects
 
 
 def row(path: str, patient: str | None, study: str | None, series: str | None = None) -> Record:

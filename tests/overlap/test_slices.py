@@ -10,7 +10,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from makers.pictures import slices
+from makers.pictures import encoded, slices
 
 from covcat.overlap.features import Features, Grey, describe, scaled
 from covcat.overlap.verify import Sameness, alignments, verify
@@ -32,8 +32,8 @@ def verdict(a: Grey, b: Grey) -> str | None:
 
 
 def jpeg(grey: Grey, quality: int) -> Grey:
-    data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    data = encoded(grey, ".jpg", cv2.IMWRITE_JPEG_QUALITY, quality)
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
 
 
 def gamma(grey: Grey) -> Grey:

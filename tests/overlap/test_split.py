@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from makers.laid import lay
 from makers.releases import Shelf
-from makers.runs import Ran, tree_on_disk
+from makers.runs import Covcat, read_csv, tree_on_disk
 from makers.split_rows import ENTRY
 from test_real_data import REAL
 
@@ -64,11 +64,6 @@ def put(shelf: Shelf) -> Put:
     return lay_rows
 
 
-def read(path: str | Path = "split.csv") -> list[dict[str, str]]:
-    with Path(path).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
 def sides(rows: Iterable[Mapping[str, str]], key: str = "patient_id") -> dict[str, str]:
     """The side of each patient, who must be on one alone."""
     found: dict[str, set[str]] = {}
@@ -78,10 +73,10 @@ def sides(rows: Iterable[Mapping[str, str]], key: str = "patient_id") -> dict[st
     return {key: one.pop() for key, one in found.items()}
 
 
-def split(covcat: Callable[..., Ran], *args: str) -> list[dict[str, str]]:
+def split(covcat: Covcat, *args: str) -> list[dict[str, str]]:
     ran = covcat("split", "set", "--output", "split.csv", "--force", *args)
     assert ran.code == 0, ran.err
-    return read()
+    return read_csv("split.csv")
 
 
 def test_no_patient_is_on_two_sides_and_the_shares_are_kept(put: Put, covcat) -> None:
@@ -135,7 +130,7 @@ def test_who_was_there_stays_when_a_tenth_more_come(has_lock: bool, put: Put, co
         *([] if has_lock else ["--seed", str(seed)]),
     )
     assert ran.code == 0, ran.err
-    after = sides(read())
+    after = sides(read_csv("split.csv"))
     assert len(before) < len(after) == 200
     assert before.items() <= after.items()
     assert ("subjects of the earlier split stay, " in ran.err) == has_lock
@@ -244,7 +239,7 @@ def test_folders_have_each_picture_on_its_side(form: str, put: Put, covcat) -> N
     ran = covcat("split", "set", "--output", "out", "--as", form)
     assert ran.code == 0, ran.err
     assert ran.out == "out\n"
-    for row in read("out/split.csv"):
+    for row in read_csv("out/split.csv"):
         place = Path("out", row["file"])
         assert row["file"].startswith(f"{row['split']}/")
         assert place.is_symlink() == (form == "links")
@@ -252,7 +247,7 @@ def test_folders_have_each_picture_on_its_side(form: str, put: Put, covcat) -> N
     assert {"split.lock", "query.json", "CITATION.bib"} <= set(os.listdir("out"))
     grown = covcat("split", "set", "--output", "next", "--lock", "out/split.lock")
     assert grown.code == 0, grown.err
-    assert sides(read("next/split.csv")) == sides(read("out/split.csv"))
+    assert sides(read_csv("next/split.csv")) == sides(read_csv("out/split.csv"))
 
 
 def test_a_cohort_is_split_as_it_was_chosen(put: Put, covcat) -> None:
@@ -261,7 +256,9 @@ def test_a_cohort_is_split_as_it_was_chosen(put: Put, covcat) -> None:
     assert covcat("select", "set", *args, "--output", "cohort").code == 0
     ran = covcat("split", "--from", "cohort", "--output", "split.csv")
     assert ran.code == 0, ran.err
-    assert {row["image_id"] for row in read()} == {r["image_id"] for r in read("cohort/cohort.csv")}
+    assert {row["image_id"] for row in read_csv("split.csv")} == {
+        r["image_id"] for r in read_csv("cohort/cohort.csv")
+    }
     assert covcat("split", "--from", "cohort", "--covid", "yes").code == 2
 
 
@@ -304,7 +301,7 @@ def test_a_value_that_nobody_in_test_has_is_told(put: Put, covcat) -> None:
     put([*many(60), ("Q", "Pneumocystis", "PA", "q.png")])
     ran = covcat("split", "set", "--stratify", "finding")
     assert ran.code == 0
-    rows = list(csv.DictReader(ran.out.splitlines(), delimiter="\t"))
+    rows = ran.rows
     assert rows[0]["value"] == "(all pictures)"
     assert {row["value"]: row["test"] for row in rows}["Pneumocystis"] == "0"
     assert "finding Pneumocystis: 1 subject, nobody in test" in ran.err
@@ -404,13 +401,13 @@ def test_of_cohens_collection_no_patient_moves_when_the_last_tenth_comes(covcat)
     )
     args = ("split", "cohen@0.1", "--output", "split.csv", "--force", "--stratify", "finding")
     assert covcat(*args, "--where", early).code == 0
-    before = sides(read(), "image_id")
+    before = sides(read_csv("split.csv"), "image_id")
     ran = covcat(*args)
     assert ran.code == 0, ran.err
-    after = sides(read(), "image_id")
-    sides(row for row in read() if row["patient_id"])
+    after = sides(read_csv("split.csv"), "image_id")
+    sides(row for row in read_csv("split.csv") if row["patient_id"])
     assert before.items() < after.items()
     for column, value in (("resource", "cohen"), ("finding", "COVID-19")):
-        of = [row["split"] for row in read() if row[column] == value]
+        of = [row["split"] for row in read_csv("split.csv") if row[column] == value]
         for side, share in (("train", 70), ("val", 15), ("test", 15)):
             assert abs(100 * of.count(side) / len(of) - share) < 7.5

@@ -21,9 +21,8 @@ from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.engine.shards import Shard
-    from covcat.overlap.claims import Claim
-    from covcat.overlap.conflicts import Conflict
-    from covcat.overlap.matrix import FilePair, Shared
+    from covcat.overlap.labelled import Conflict
+    from covcat.overlap.matrix import Claim, FilePair, Shared
     from covcat.overlap.pictures import PictureSet
     from covcat.overlap.run import Found
 
@@ -161,10 +160,8 @@ def _answer(
     within: bool,
 ) -> _Answer:
     """Compare, keep what was found, and put together what is to be said."""
-    from covcat.overlap.claims import compare_claims
-    from covcat.overlap.conflicts import find_conflicts
-    from covcat.overlap.labelled import read_labels
-    from covcat.overlap.matrix import count_shared, oriented, pair_files
+    from covcat.overlap.labelled import find_conflicts, read_labels
+    from covcat.overlap.matrix import compare_claims, count_shared, oriented, pair_files
     from covcat.overlap.run import compare_sets
 
     with drawn(session, "auto") as progress:
@@ -229,7 +226,7 @@ def _record(
 ) -> None:
     """Keep what was found, for the index."""
     from covcat.overlap import recording
-    from covcat.overlap.joining import join_subjects
+    from covcat.overlap.labelled import join_subjects
     from covcat.overlap.matrix import oriented
 
     joined = join_subjects(labelled, found.groups)

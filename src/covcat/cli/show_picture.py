@@ -162,7 +162,7 @@ def _draw(path: Path, size: Size, number: int | None, rows: int) -> str:
 def _pixels(path: Path, size: Size, number: int | None) -> Any:
     """Return a slice in grey, by default the middle one; of other pictures the first."""
     from covcat.overlap.decode import first_shown, frames
-    from covcat.overlap.reasons import NoPicture
+    from covcat.overlap.pairs import NoPicture
 
     wanted = number - 1 if number else first_shown(size)
     try:

@@ -50,11 +50,14 @@ def align(a: Points, b: Points, way: Way, width: int) -> list[Alignment]:
         return []
     before, after = places[ours[kept], :2], b.places[theirs[kept], :2]
     mirror = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    found = []
-    for fit in _similarity(before, after), _affine(before, after):
-        if fit is not None and fit.inliers >= _LEAST:
-            matrix = fit.matrix @ mirror if way in MIRRORED else fit.matrix
-            found.append(Alignment(matrix, fit.inliers))
+    cv2, found = opencv(), list[Alignment]()
+    for estimate in cv2.estimateAffinePartial2D, cv2.estimateAffine2D:
+        cv2.setRNGSeed(1)  # the same pictures have the same result
+        matrix, agree = estimate(
+            before, after, method=cv2.RANSAC, ransacReprojThreshold=_NEAR, maxIters=_TRIALS
+        )
+        if matrix is not None and is_possible(matrix) and (inliers := int(agree.sum())) >= _LEAST:
+            found.append(Alignment(matrix @ mirror if way in MIRRORED else matrix, inliers))
     return sorted(found, key=lambda one: -one.inliers)
 
 
@@ -93,28 +96,6 @@ def _match(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[NDArray[np.intp]
     nearest, rows = bits.argmin(axis=1), np.arange(len(a))
     kept = (bits.argmin(axis=0)[nearest] == rows) & (bits[rows, nearest] <= _FARTHEST)
     return rows[kept], nearest[kept]
-
-
-def _similarity(before: NDArray[np.float32], after: NDArray[np.float32]) -> Alignment | None:
-    cv2 = opencv()
-    cv2.setRNGSeed(1)  # the same pictures have the same result
-    matrix, agree = cv2.estimateAffinePartial2D(
-        before, after, method=cv2.RANSAC, ransacReprojThreshold=_NEAR, maxIters=_TRIALS
-    )
-    if matrix is None or not is_possible(matrix):
-        return None
-    return Alignment(matrix, int(agree.sum()))
-
-
-def _affine(before: NDArray[np.float32], after: NDArray[np.float32]) -> Alignment | None:
-    cv2 = opencv()
-    cv2.setRNGSeed(1)
-    matrix, agree = cv2.estimateAffine2D(
-        before, after, method=cv2.RANSAC, ransacReprojThreshold=_NEAR, maxIters=_TRIALS
-    )
-    if matrix is None or not is_possible(matrix):
-        return None
-    return Alignment(matrix, int(agree.sum()))
 
 
 def is_possible(matrix: Matrix) -> bool:

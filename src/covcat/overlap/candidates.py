@@ -72,16 +72,14 @@ class Descriptors:
     def add(self, features: Features) -> None:
         """Add one more picture; its number is how many there were before."""
         self._outlines.append(features.outline)
-        width = max(1, round(features.frame.width * features.frame.scale))
+        width, _ = features.frame.scaled_size
         for way in WAYS:
-            self._write(way, *looked_up(features.points, way, width))
-
-    def _write(self, way: Way, places: NDArray[np.float32], rows: NDArray[np.uint8]) -> None:
-        words = np.ascontiguousarray(rows).view(np.uint32)
-        self._counts[way].append(len(words))
-        self._spots[way].write(spots_of(places).tobytes())
-        for table in range(TABLES):
-            self._columns[way, table].write(words[:, table].tobytes())
+            places, rows = looked_up(features.points, way, width)
+            words = np.ascontiguousarray(rows).view(np.uint32)
+            self._counts[way].append(len(words))
+            self._spots[way].write(spots_of(places).tobytes())
+            for table in range(TABLES):
+                self._columns[way, table].write(words[:, table].tobytes())
 
     @property
     def count(self) -> int:

@@ -226,6 +226,5 @@ def _sides(rows: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, int, int], ...
             pictures[side] += (side, row["key"]) not in seen
             seen.add((side, row["key"]))
             patients.setdefault(side, set()).add(row.get("patient_id") or "")
-    order = ("train", "val", "test")
-    sides = sorted(pictures, key=lambda one: (order.index(one) if one in order else 3, one))
+    sides = sorted(pictures, key=leaks.rank_side)
     return tuple((one, pictures[one], len(patients[one] - {""})) for one in sides)

@@ -7,7 +7,7 @@ and equalisation are no difference. The same least squares that compare also mov
 it fits: the places of local features are good to a pixel or two alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,10 +111,7 @@ def compare(a: Grey, b: Grey, matrix: Matrix) -> Likeness | None:
     back = _fit(_sheet(b), _sheet(a), opencv().invertAffineTransform(matrix))
     if back is None:
         return None
-    turned = opencv().invertAffineTransform(back.matrix)
-    return Likeness(
-        turned, back.score, back.plain, back.shift, back.blocks, is_inverted=back.is_inverted
-    )
+    return replace(back, matrix=opencv().invertAffineTransform(back.matrix))
 
 
 def drift(a: Grey, b: Grey, matrix: Matrix, enlarged: float) -> float | None:

@@ -1,8 +1,9 @@
 """A file -> its pictures in grey, 8 bits: one, or one for each slice, page or frame.
 
 As they are shown: turned as a camera's Exif says, palettes and CMYK resolved, what is transparent
-as if it were not. Of an animated GIF or WebP only the first frame is taken. What a file is, its
-content says. Nothing is decoded that declares too many pixels.
+as if it were not. Of an animated GIF or WebP only the first frame is taken, of a clip a few that
+are spread over it. What a file is, its content says. Nothing is decoded that declares too many
+pixels.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,16 +13,17 @@ import numpy as np
 
 from covcat.files import opened
 from covcat.imaging.sizes import Size, read_size
-from covcat.overlap.clips import clip_frames
 from covcat.overlap.dicom_pixels import dicom_frames
 from covcat.overlap.features import Grey
 from covcat.overlap.nifti_voxels import nifti_slices
 from covcat.overlap.opencv import MOST_PIXELS, opencv
-from covcat.overlap.reasons import NoPicture
+from covcat.overlap.pairs import NoPicture
 from covcat.overlap.windows import shown
 
 _MOST_BYTES = 1 << 29  # of a file that is read into memory
 _MOST_PAGES = 2_000
+FRAMES = 8  # of a clip, that are compared
+_MOST_FRAMES = 3_000  # that are gone through: two minutes of ultrasound
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND"}  # what a whole file has near its end
 _SCAN = b"\xff\xda"
 
@@ -102,8 +104,32 @@ def _pages(buffer: np.ndarray) -> Iterator[tuple[int, Grey]]:
         raise NoPicture("cut, damaged, or of a kind of tiff that OpenCV does not decode")
 
 
+def _frames_of_clip(path: Path, size: Size) -> Iterator[tuple[int, Grey]]:
+    """Give the number and pixels of frames, by OpenCV's FFmpeg, where it is built with it."""
+    cv2 = opencv()
+    clip = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    try:
+        if not clip.isOpened():
+            raise NoPicture(f"a clip ({size.format}) that OpenCV does not decode")
+        count = min(max(int(clip.get(cv2.CAP_PROP_FRAME_COUNT)), 1), _MOST_FRAMES)
+        wanted = {round((part + 0.5) * count / FRAMES - 0.5) for part in range(FRAMES)}
+        given = 0
+        for number in range(max(wanted) + 1):
+            if not clip.grab():  # the header promised more, or it is cut
+                break
+            if number in wanted:
+                good, picture = clip.retrieve()
+                if good and picture is not None:
+                    given += 1
+                    yield number, cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        if not given:
+            raise NoPicture(f"a clip ({size.format}) of which no frame can be decoded")
+    finally:
+        clip.release()
+
+
 _BY_FORMAT: dict[str, Callable[[Path, Size], Iterator[tuple[int, Grey]]]] = {
     "dicom": dicom_frames,
     "nifti": nifti_slices,
-    **dict.fromkeys(("mp4", "mov", "avi", "mpeg"), clip_frames),
+    **dict.fromkeys(("mp4", "mov", "avi", "mpeg"), _frames_of_clip),
 }

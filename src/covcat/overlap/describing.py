@@ -23,12 +23,10 @@ from covcat.engine.shards import Shard
 from covcat.errors import UsageError
 from covcat.files import opened
 from covcat.overlap import decode
-from covcat.overlap.feature_store import Described, FeatureStore
+from covcat.overlap.feature_store import Described, FeatureStore, packed
 from covcat.overlap.features import Features, Grey, describe, method, scaled
-from covcat.overlap.packed import packed
-from covcat.overlap.pairs import Picture
+from covcat.overlap.pairs import NoPicture, Picture
 from covcat.overlap.pictures import LeftOut, PictureFile, PictureSet
-from covcat.overlap.reasons import NoPicture
 from covcat.progress import Progress, Silent
 from covcat.store import shards
 

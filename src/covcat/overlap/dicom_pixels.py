@@ -15,7 +15,7 @@ import numpy as np
 from covcat.imaging.sizes import Size
 from covcat.overlap.features import Grey
 from covcat.overlap.opencv import opencv
-from covcat.overlap.reasons import NoPicture
+from covcat.overlap.pairs import NoPicture
 from covcat.overlap.windows import Window, shown
 
 _MOST_FRAMES = 4_096

@@ -1,5 +1,7 @@
 """Features that are kept, by the sha256 of their file: `features.sqlite` beside an index.
 
+Of each picture about 28 kB, packed; what is read back may be anybody's.
+
 It lies in the folder of a release, or in the user's cache. Batches are committed as they are done,
 so there is no seal of the whole: each row has one. A file that covcat did not make, that is
 damaged, or that another method made is never asked, and is made anew; a row that is damaged or
@@ -11,12 +13,16 @@ import os
 import shutil
 import sqlite3
 import stat
+import struct
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from covcat.files import (
     FILE_MODE,
@@ -28,8 +34,17 @@ from covcat.files import (
     make_folder,
     sqlite_errors,
 )
-from covcat.overlap.features import Features, method
-from covcat.overlap.packed import unpacked
+from covcat.overlap.features import (
+    FINEST,
+    MOST_POINTS,
+    MOST_TURNED,
+    STEP,
+    Features,
+    Frame,
+    Points,
+    method,
+    steps_of,
+)
 from covcat.store import cached
 from covcat.store.folder import FEATURES, MANIFEST
 
@@ -42,9 +57,12 @@ _SCHEMA = (
 )
 _WAIT = 60.0  # seconds that another process may write
 _ASKED = 500  # files in one question
-_SEAL = 8  # bytes of a sha256 at the end of what is kept by key
+_SEAL = 8  # bytes of a sha256 at the end of what is kept
 _MOST_REASON = 500  # characters
-_Key = TypeVar("_Key", str, bytes)
+_HEAD = struct.Struct("<IIIIIId32sB32sHH")
+_PLACE = np.dtype([("x", "<u2"), ("y", "<u2"), ("step", "u1"), ("angle", "u1")])
+_FINE = 100  # parts of a pixel that are kept
+_TURN = 256 / 360  # parts of a degree that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +106,24 @@ class FeatureStore:
     def files(self, sha256s: Iterable[str]) -> dict[str, Known]:
         """Return what is known of those files of which anything is."""
         found: dict[str, Known] = {}
-        for some in _portions(sha256s):
-            marks = ", ".join("?" * len(some))
-            question = f"SELECT * FROM files WHERE sha256 IN ({marks})"  # noqa: S608
-            for row in self._asked(question, [bytes.fromhex(one) for one in some]):
-                match row:
-                    case bytes(sha256), int(pictures), str() | None as reason:
-                        found[sha256.hex()] = Known(pictures, reason)
-                    case _:  # forged: as if it were not there
-                        pass
+        keys = map(bytes.fromhex, sha256s)
+        for row in self._asked_of(keys, "SELECT * FROM files WHERE sha256 IN ({})"):
+            match row:
+                case bytes(sha256), int(pictures), str() | None as reason:
+                    found[sha256.hex()] = Known(pictures, reason)
+                case _:  # forged: as if it were not there
+                    pass
         return found
 
     def read(self, sha256s: Iterable[str]) -> Iterator[tuple[str, int, Features]]:
         """Give sha256, frame and features of every picture of these files, a few at a time."""
-        for some in _portions(sha256s):
-            marks = ", ".join("?" * len(some))
-            question = (
-                "SELECT sha256, frame, data FROM pictures "  # noqa: S608
-                f"WHERE sha256 IN ({marks}) ORDER BY sha256, frame"
-            )
-            for sha256, frame, data in self._asked(question, [bytes.fromhex(one) for one in some]):
-                features = unpacked(data) if isinstance(data, bytes) else None
-                if features is not None and isinstance(sha256, bytes) and isinstance(frame, int):
-                    yield sha256.hex(), frame, features
+        question = (
+            "SELECT sha256, frame, data FROM pictures WHERE sha256 IN ({}) ORDER BY sha256, frame"
+        )
+        for sha256, frame, data in self._asked_of(map(bytes.fromhex, sha256s), question):
+            features = unpacked(data) if isinstance(data, bytes) else None
+            if features is not None and isinstance(sha256, bytes) and isinstance(frame, int):
+                yield sha256.hex(), frame, features
 
     def packed(self, sha256: str, frame: int) -> bytes | None:
         """Return what is kept of one picture, as it is kept."""
@@ -153,20 +166,24 @@ class FeatureStore:
 
     def kept(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """Give those of these keys by which anything is kept, and what."""
-        for some in _portions(keys):
-            marks = ", ".join("?" * len(some))
-            question = f"SELECT key, value FROM kept WHERE key IN ({marks})"  # noqa: S608
-            for key, value in self._asked(question, some):
-                if isinstance(key, bytes) and isinstance(value, bytes):
-                    told = value[:-_SEAL]
-                    if value == told + _seal(key, told):
-                        yield key, told
+        for key, value in self._asked_of(keys, "SELECT key, value FROM kept WHERE key IN ({})"):
+            if isinstance(key, bytes) and isinstance(value, bytes):
+                told = value[:-_SEAL]
+                if value == told + _seal(key, told):
+                    yield key, told
 
     def keep(self, values: Mapping[bytes, bytes]) -> None:
         """Keep something by each key; all of it, or nothing if this is broken off."""
         with sqlite_errors(f"keep features in `{self.path}`"), self._base as base:
             rows = ((key, value + _seal(key, value)) for key, value in values.items())
             base.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+
+    def _asked_of(self, keys: Iterable[bytes], question: str) -> Iterator[tuple[object, ...]]:
+        """Give the rows of these keys, a few at a time; they go into the `{}` of the question."""
+        every = list(dict.fromkeys(keys))
+        for start in range(0, len(every), _ASKED):
+            some = every[start : start + _ASKED]
+            yield from self._asked(question.format(", ".join("?" * len(some))), some)
 
     def _asked(self, question: str, values: Sequence[bytes | int]) -> Iterator[tuple[object, ...]]:
         """Give rows; none from where the file is damaged on: they are made anew."""
@@ -196,12 +213,6 @@ def store_of(folder: Path) -> FeatureStore:
             shutil.copyfile(beside, aside, follow_symlinks=False)
             aside.replace(own)
     return FeatureStore.open(own, made_by)
-
-
-def _portions(keys: Iterable[_Key]) -> Iterator[list[_Key]]:
-    every = list(dict.fromkeys(keys))
-    for start in range(0, len(every), _ASKED):
-        yield every[start : start + _ASKED]
 
 
 def _seal(key: bytes, value: bytes) -> bytes:
@@ -260,3 +271,64 @@ def _is_own(base: sqlite3.Connection, method: str) -> bool:
 def _is_trusted(file: os.stat_result, folder: os.stat_result) -> bool:
     """Tell if it was laid there by this user, or by whom the folder belongs to."""
     return IS_WINDOWS or file.st_uid in (os.geteuid(), folder.st_uid)
+
+
+def packed(features: Features) -> bytes:
+    """Return what `unpacked` reads."""
+    frame, points = features.frame, features.points
+    head = _HEAD.pack(
+        features.width,
+        features.height,
+        frame.left,
+        frame.top,
+        frame.width,
+        frame.height,
+        frame.scale,
+        features.pixels,
+        len(features.outline),
+        features.outline.ljust(32, b"\0"),
+        len(points.descriptors),
+        len(points.mirrored),
+    )
+    places = np.zeros(len(points.places), _PLACE)
+    places["x"], places["y"] = np.round(points.places[:, :2].T * _FINE)
+    places["step"] = steps_of(points.places)
+    places["angle"] = np.round(points.places[:, 3] * _TURN) % 256
+    arrays = (places, points.descriptors, points.mirrored, points.inverted, points.both)
+    body = head + b"".join(np.ascontiguousarray(one).tobytes() for one in arrays)
+    return body + hashlib.sha256(body).digest()[:_SEAL]
+
+
+def unpacked(data: bytes) -> Features | None:
+    """Return features as they were packed; None of what is damaged."""
+    body, seal = data[:-_SEAL], data[-_SEAL:]
+    if len(body) < _HEAD.size or hashlib.sha256(body).digest()[:_SEAL] != seal:
+        return None
+    *sides, scale, pixels, has_outline, outline, count, turned = _HEAD.unpack_from(body)
+    width, height, left, top, inner_width, inner_height = sides
+    expected = _HEAD.size + count * (_PLACE.itemsize + 32) + 3 * turned * 32
+    is_inside = 0 < inner_width <= width - left and 0 < inner_height <= height - top
+    is_bounded = count <= MOST_POINTS and turned <= min(count, MOST_TURNED) and 0 < scale <= 1e3
+    if len(body) != expected or not is_inside or not is_bounded or has_outline not in (0, 32):
+        return None
+    at = _HEAD.size
+    kept = np.frombuffer(body, _PLACE, count, at)
+    columns = (
+        kept["x"] / _FINE,
+        kept["y"] / _FINE,
+        FINEST * STEP ** kept["step"].astype(np.float64),
+        kept["angle"] / _TURN,
+    )
+    places = np.stack(columns, axis=1).astype(np.float32)
+    at += count * _PLACE.itemsize
+    points = Points(places, *_rows(body, at, (count, turned, turned, turned)))
+    frame = Frame(left, top, inner_width, inner_height, scale)
+    return Features(width, height, pixels, outline[:has_outline], frame, points)
+
+
+def _rows(body: bytes, at: int, counts: tuple[int, ...]) -> list[NDArray[np.uint8]]:
+    found = []
+    for count in counts:
+        found.append(np.frombuffer(body, np.uint8, count * 32, at).reshape(count, 32))
+        at += count * 32
+    return found

@@ -30,9 +30,7 @@ _CLOSER = STEP**CLOSER
 _MIDDLE = 0.5  # of the sides
 _STEPS, _STEPS_OF_MIDDLE = 11, 2
 FINEST = 31.0 / _CLOSER  # pixels across of what the finest point describes
-_EDGE = (
-    16  # pixels of each step's picture that no point is nearer to its edge: of 31 little is left
-)
+_EDGE = 16  # pixels of each step's picture: what is nearer to its edge is no point
 _DETECTED, _DETECTED_OF_MIDDLE = 1500, 500  # of which those are taken that are spread best
 _FAINTEST = 10  # grey levels that a corner must differ
 _CELLS = 8  # along each side: a cell gives its strongest, then each its second, ...
@@ -55,6 +53,11 @@ class Frame:
     width: int
     height: int
     scale: float  # pixels of a scaled picture for one of the picture
+
+    @property
+    def scaled_size(self) -> tuple[int, int]:
+        """Width and height of the scaled picture."""
+        return max(1, round(self.width * self.scale)), max(1, round(self.height * self.scale))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,8 +145,7 @@ def _inside(grey: Grey) -> tuple[int, int]:
 def scaled(grey: Grey, frame: Frame) -> Grey:
     """Return what is compared of a picture, its longest side 512 pixels; less of tiny ones."""
     inside = grey[frame.top :, frame.left :][: frame.height, : frame.width]
-    sides = (max(1, round(side * frame.scale)) for side in (frame.width, frame.height))
-    return _resized(inside, *sides)
+    return _resized(inside, *frame.scaled_size)
 
 
 def _resized(grey: Grey, width: int, height: int) -> Grey:

@@ -15,12 +15,10 @@ from covcat.overlap.align import WAYS, Alignment, Way
 from covcat.overlap.candidates import Candidate, Descriptors, candidates
 from covcat.overlap.compared import Tried
 from covcat.overlap.describing import DescribedSet, scaled_pictures
-from covcat.overlap.feature_store import FeatureStore
+from covcat.overlap.feature_store import FeatureStore, unpacked
 from covcat.overlap.features import Features, Grey
 from covcat.overlap.groups import Couple, form_groups
-from covcat.overlap.packed import unpacked
-from covcat.overlap.pairs import SAME, Pair, Picture
-from covcat.overlap.same_bytes import MOST_COPIES, couples, firsts
+from covcat.overlap.pairs import MOST_COPIES, SAME, Pair, Picture, couples, firsts
 from covcat.overlap.series import Series
 from covcat.overlap.verify import Sameness, alignments, verify
 from covcat.progress import Progress

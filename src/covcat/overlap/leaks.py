@@ -8,14 +8,14 @@ from itertools import combinations, product
 
 from covcat.catalog.columns import Record
 from covcat.imaging.opening import Index
-from covcat.overlap.joining import standing_for
+from covcat.overlap.labelled import standing_for
 from covcat.overlap.lists import Listed
 from covcat.overlap.pairs import SAME, Pair
 from covcat.overlap.pictures import PictureSet
+from covcat.overlap.split import SIDES
 from covcat.overlap.unions import Union
 
 KINDS = ("same name", "same bytes", "same picture", "same patient", "same subject")
-_SIDES = ("train", "val", "test")  # in this order, before what lists call otherwise
 _PLAIN = 4  # letters of a stem that says nothing: `1.png` is in every set
 _ASKED = (
     "SELECT resource || '@' || release AS of_set, path, sha256, patient_id, subject, same_as "
@@ -88,7 +88,7 @@ def match(rows: Sequence[Listed], records: Iterable[Record], *, is_asked: bool) 
     Else a name such as `1.png`, which is in many sets, is not taken for the picture here.
     """
     number = Counter(row.side for row in rows)
-    found = Judged(sides={side: number[side] for side in sorted(number, key=_rank)})
+    found = Judged(sides={side: number[side] for side in sorted(number, key=rank_side)})
     found.known = known = _matched(rows, records, found, is_asked=is_asked)
     found.with_bytes = sum(bool(one.sha256) for one in known)
     found.with_patient = sum(bool(one.row.patient or one.of("patient_id")) for one in known)
@@ -183,8 +183,9 @@ def _meant(key: str, pictures: Sequence[Record], found: Judged, *, is_asked: boo
 # ---- what is on two sides ----------------------------------------------------------------------
 
 
-def _rank(side: str) -> tuple[int, str]:
-    return (_SIDES.index(side) if side in _SIDES else len(_SIDES), side)
+def rank_side(side: str) -> tuple[int, str]:
+    """Return the place of a side: train, val and test come before what lists call otherwise."""
+    return (SIDES.index(side) if side in SIDES else len(SIDES), side)
 
 
 def _leaks(known: Sequence[Known], pairs: Iterable[Pair]) -> Iterator[tuple[Leak, frozenset[str]]]:
@@ -219,7 +220,10 @@ def _grouped(known: Iterable[Known], key: Key) -> Iterator[tuple[str, dict[str, 
             groups.setdefault(value, {}).setdefault(one.row.side, []).append(one)
     for value in sorted(groups):
         if len(groups[value]) > 1:
-            yield value, {side: groups[value][side] for side in sorted(groups[value], key=_rank)}
+            yield (
+                value,
+                {side: groups[value][side] for side in sorted(groups[value], key=rank_side)},
+            )
 
 
 def _leak(kind: str, one: Known, other: Known, evidence: str) -> tuple[Leak, frozenset[str]]:
@@ -250,12 +254,12 @@ def _same_pictures(
         rows.setdefault((one.of("of_set"), one.of("path")), []).append(one)
     for pair in pairs:
         firsts = [
-            {one.row.side: one for one in reversed(rows.get((each.set, each.path), []))}
+            {one.row.side: one for one in reversed(rows.get(each.place, []))}
             for each in (pair.a, pair.b)
         ]
-        for a, b in product(*(sorted(one, key=_rank) for one in firsts)):
+        for a, b in product(*(sorted(one, key=rank_side) for one in firsts)):
             if a != b and pair.verdict in SAME:
-                both = sorted((firsts[0][a], firsts[1][b]), key=lambda one: _rank(one.row.side))
+                both = sorted((firsts[0][a], firsts[1][b]), key=lambda one: rank_side(one.row.side))
                 said = f"{pair.verdict}, score {pair.score:.2f}"
                 yield _leak("same picture", both[0], both[1], said)
 

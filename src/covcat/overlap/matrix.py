@@ -1,14 +1,17 @@
-"""Pairs of pictures -> pairs of files, and how much sets share. Pure."""
+"""Pairs of pictures -> pairs of files, how much sets share, and what the catalog claims. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Literal
 
+from covcat.catalog.load import Catalog
 from covcat.overlap.pairs import SAME, VERDICTS, Pair, Picture, Verdict
 
 Names = tuple[str, str]  # of two sets, in the order in which they were given
 _File = tuple[str, str]  # set and path
+Status = Literal["agreed", "not found", "found, not claimed", "not judged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def pair_files(pairs: Iterable[Pair]) -> list[FilePair]:
     """Join the pairs of slices or frames of two files; what is alike within one file is none."""
     found: dict[tuple[_File, _File], tuple[Pair, int]] = {}
     for one in pairs:
-        files = (one.a.set, one.a.path), (one.b.set, one.b.path)
+        files = one.a.place, one.b.place
         if files[0] == files[1]:
             continue
         best, frames = found.get(files, (one, 0))
@@ -113,3 +116,46 @@ def _note_group(group: Sequence[Pair], note: Callable[[str, str, str, Verdict], 
         for other, theirs in best.items():
             if other != one.set:
                 note(one.set, one.path, other, max(verdict, theirs, key=VERDICTS.index))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Two sets of which one is said to be in the other, or was found there."""
+
+    a: str  # ID@RELEASE
+    b: str
+    status: Status
+    shared: int  # pictures that were found in both
+    claimed: str = ""  # the evidence, as the catalog has it
+    reason: str = ""  # why it is not judged
+
+    @property
+    def is_different(self) -> bool:
+        """Tell if the catalog says something else than what was found."""
+        return self.status in ("not found", "found, not claimed")
+
+
+def compare_claims(
+    catalog: Catalog, shared: Iterable[Shared], partial: Mapping[str, str]
+) -> list[Claim]:
+    """Compare, for each two sets of the catalog; `partial` says of which not all is here, and why.
+
+    What was found is always told; that nothing was found is judged only between whole sets.
+    """
+    evidence = {
+        (one.id, part.resource): part.evidence for one in catalog.resources for part in one.contains
+    }
+    found: list[Claim] = []
+    for one in shared:
+        a, b = one.a.partition("@")[0], one.b.partition("@")[0]
+        if a == b or "@" not in one.a or "@" not in one.b:
+            continue
+        claimed = evidence.get((a, b)) or evidence.get((b, a)) or ""
+        why = "; ".join(f"{name}: {partial[name]}" for name in (one.a, one.b) if name in partial)
+        if not claimed and not one.shared:
+            continue
+        status: Status = "found, not claimed" if not claimed else "agreed"
+        if not one.shared:
+            status = "not judged" if why else "not found"
+        found.append(Claim(one.a, one.b, status, one.shared, claimed, why))
+    return found

@@ -18,7 +18,7 @@ from covcat.imaging.readers.nifti import NiftiHeader, read_header
 from covcat.imaging.sizes import Size
 from covcat.overlap.features import Grey
 from covcat.overlap.opencv import MOST_PIXELS
-from covcat.overlap.reasons import NoPicture
+from covcat.overlap.pairs import NoPicture
 from covcat.overlap.windows import shown
 
 _WIDTHS = {"u": (2, 512, 768, 1280), "i": (256, 4, 8, 1024)}  # of 1, 2, 4, 8 bytes: nifti1.h

@@ -2,10 +2,14 @@
 
 Masks are no rows of an index, so they are never compared there; of a folder nothing says what is
 a mask, but `describing` leaves out what has too few tones to be a film.
+
+The sha256 of a user's files is kept by what the disk says of each. As git has it, a file that was
+changed within the last moment is hashed again: changed once more, it would have the same time.
 """
 
+import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import time_ns
@@ -18,13 +22,13 @@ from covcat.files import StoredFile, disk_errors, hashed
 from covcat.imaging.opening import Index
 from covcat.imaging.sizes import SUFFIXES, read_size
 from covcat.names import is_litter
-from covcat.overlap.known_digests import keep_digests, read_digests
 from covcat.progress import Progress
 from covcat.store.verify import look_at_all
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # without the extra there is none
     from covcat.overlap.feature_store import FeatureStore
 
+_MOMENT = 2_000_000_000  # nanoseconds: FAT counts two seconds
 _INDEXED = "SELECT DISTINCT path, sha256, bytes FROM images WHERE path NOT NULL ORDER BY path"
 
 
@@ -129,7 +133,6 @@ def _digested(
         for path, stamp in found.items()
     ]
     new, began = list[tuple[str, Stamp, str]](), time_ns()
-
     unknown = [one for one in every if not one.sha256]
     sizes, looked = ((one.bytes, one) for one in unknown), dict[str, StoredFile | LeftOut]()
     try:
@@ -170,3 +173,39 @@ def _walked(folder: Path, above: str) -> Iterator[tuple[str, os.stat_result | No
             yield path, one.stat(follow_symlinks=False)
         else:
             yield path, None
+
+
+def read_digests(store: "FeatureStore", stamps: Mapping[str, Stamp]) -> dict[str, str]:
+    """Return the sha256 of those files, by path, that are as they were."""
+    paths = {_key(path): path for path in stamps}
+    found: dict[str, str] = {}
+    for key, data in store.kept(paths):
+        path, before, digest = paths[key], data[:-32], data[-32:]
+        if before == _told(stamps[path]):
+            found[path] = digest.hex()
+    return found
+
+
+def keep_digests(
+    store: "FeatureStore", looked: Iterable[tuple[str, Stamp, str]], began_ns: int
+) -> None:
+    """Keep the sha256 of files, by path, that nobody changed shortly before somebody looked.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    store.keep(
+        {
+            _key(path): _told(stamp) + bytes.fromhex(sha256)
+            for path, stamp, sha256 in looked
+            if max(stamp[2:]) + _MOMENT < began_ns
+        }
+    )
+
+
+def _key(path: str) -> bytes:
+    return hashlib.sha256(b"file\0" + os.fsencode(path)).digest()[:16]
+
+
+def _told(stamp: Stamp) -> bytes:
+    return repr(stamp).encode()

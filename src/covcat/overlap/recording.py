@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from covcat.overlap.joining import Joined, standing_for, subject_alone
-from covcat.overlap.labelled import Labelled
+from covcat.overlap.labelled import Joined, Labelled, standing_for, subject_alone
 from covcat.overlap.matrix import pair_files
 from covcat.overlap.pairs import Pair, Picture
 from covcat.overlap.run import BYTES
@@ -23,9 +22,9 @@ def sightings(
     evidence: dict[tuple[str, str], tuple[Picture | None, Pair | None]] = {}
     for group in groups:
         stands = group[0].a
-        evidence.setdefault((stands.set, stands.path), (stands, None))
+        evidence.setdefault(stands.place, (stands, None))
         for one in group:
-            evidence.setdefault((one.b.set, one.b.path), (stands, one))
+            evidence.setdefault(one.b.place, (stands, one))
     found: dict[str, list[Sighting]] = {}
     for (name, path), rows in labelled.rows.items():
         subject = joined.subjects[name, path]
@@ -48,10 +47,10 @@ def looks(pairs: Iterable[Pair], groups: Iterable[Sequence[Pair]]) -> dict[str, 
     """Return, by the set of the second one, the pairs of files that are only for eyes."""
     stands: dict[tuple[str, str], Picture] = {}
     for group in groups:
-        stands |= {(one.set, one.path): group[0].a for pair in group for one in (pair.a, pair.b)}
+        stands |= {one.place: group[0].a for pair in group for one in (pair.a, pair.b)}
     found: dict[str, list[Pair]] = {}
     for one in (each.best for each in pair_files(pairs)):
-        first, second = (stands.get((each.set, each.path)) for each in (one.a, one.b))
+        first, second = (stands.get(each.place) for each in (one.a, one.b))
         if one.verdict == "look" and (first is None or first != second):
             found.setdefault(one.b.set, []).append(one)
     return {name: Looks(pairs=len(every), kept=_best(every)) for name, every in found.items()}

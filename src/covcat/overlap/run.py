@@ -6,9 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from covcat.overlap.pairs import Pair, Picture
+from covcat.overlap.pairs import Group, Pair, Picture, group_alike, pair_alike
 from covcat.overlap.pictures import LeftOut, PictureSet
-from covcat.overlap.same_bytes import Group, group_alike, pair_alike
 from covcat.progress import Progress
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from covcat.imaging.readers.dicom_header import Deflated, find_elements, read_elements
+from covcat.imaging.readers.dicom import Deflated, find_elements, read_elements
 from covcat.imaging.readers.file_bytes import open_bytes
 from covcat.overlap.describing import DescribedSet
 from covcat.overlap.pairs import Picture

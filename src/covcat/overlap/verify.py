@@ -47,7 +47,7 @@ class Sameness:
 
 def alignments(a: Features, b: Features, way: Way, *, is_outline: bool) -> list[Alignment]:
     """Return how `a` may lie on `b`: what local features say; with outlines alike, as they are."""
-    (wide, high), (wide_b, high_b) = _size(a), _size(b)
+    (wide, high), (wide_b, high_b) = a.frame.scaled_size, b.frame.scaled_size
     found = align(a.points, b.points, way, wide)
     if is_outline:
         across, down = wide_b / wide, high_b / high
@@ -56,12 +56,6 @@ def alignments(a: Features, b: Features, way: Way, *, is_outline: bool) -> list[
             matrix[0] = [-across, 0.0, across * (wide - 0.5) - 0.5]
         found.append(Alignment(matrix, 0))
     return found
-
-
-def _size(one: Features) -> tuple[int, int]:
-    """Return width and height of the scaled picture."""
-    frame = one.frame
-    return max(1, round(frame.width * frame.scale)), max(1, round(frame.height * frame.scale))
 
 
 def verify(

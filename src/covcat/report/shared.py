@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from covcat.imaging.cohort import IndexedRelease
-from covcat.overlap.conflicts import Conflict, find_conflicts
-from covcat.overlap.labelled import read_labels
+from covcat.overlap.labelled import Conflict, find_conflicts, read_labels
 from covcat.overlap.matrix import Shared, count_shared, oriented, pair_files
-from covcat.overlap.pairs import VERDICTS, Pair, Picture
-from covcat.overlap.same_bytes import Group, group_alike
+from covcat.overlap.pairs import VERDICTS, Group, Pair, Picture, group_alike
 from covcat.progress import Progress
 from covcat.report.holdings import Holding
 from covcat.report.rendering import data_address

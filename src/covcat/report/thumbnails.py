@@ -14,7 +14,7 @@ from covcat.imaging.sizes import read_size
 from covcat.overlap.decode import first_shown, frames
 from covcat.overlap.describing import silence_decoders
 from covcat.overlap.opencv import opencv
-from covcat.overlap.reasons import NoPicture
+from covcat.overlap.pairs import NoPicture
 from covcat.progress import Progress
 
 SIDE = 160  # pixels of the longer side

@@ -7,7 +7,7 @@ from math import prod
 from typing import Literal
 
 from covcat.imaging.counts import OPEN, recount_table, tables_of_release
-from covcat.overlap.conflicts import Kind
+from covcat.overlap.labelled import Kind
 from covcat.report.associations import Association
 from covcat.report.holdings import Holding
 from covcat.report.scope import Scope
