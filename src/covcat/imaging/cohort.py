@@ -238,6 +238,14 @@ class Cohort:
             }
         return self._refused[part.name]
 
+    def _pictures(self) -> Iterator[tuple[Record, str]]:
+        """Give every row as the record of its picture, judged by itself."""
+        columns = (*COUNTED, *_JOINING)
+        for batch in self._each(columns):
+            of = {"resource": batch.part.resource.id, "release": batch.part.release.id}
+            for record, why in batch.records(columns):
+                yield record | of, why
+
     @cached_property
     def _firsts(self) -> frozenset[int]:
         """Number the rows that stand for their patient, subject or picture, over all releases."""
@@ -245,12 +253,7 @@ class Cohort:
         one_per = self.rule.question.one_per or ""
         if one_per == "series":
             return self._find_middles()
-        columns = (*COUNTED, *_JOINING)
-        every = (
-            (batch.part, *pair) for batch in self._each(columns) for pair in batch.records(columns)
-        )
-        for number, (part, record, why) in enumerate(every):
-            record |= {"resource": part.resource.id, "release": part.release.id}  # of the picture
+        for number, (record, why) in enumerate(self._pictures()):
             key, days = query.key_of(record, one_per), record["offset"]
             place = (days is None, int(days or 0), number)
             if one_per == "picture":
@@ -263,15 +266,11 @@ class Cohort:
     def _find_middles(self) -> frozenset[int]:
         """Number the middle slice of each series, in the first release that has it."""
         series: dict[str, tuple[str, list[tuple[bool, int, int]]]] = {}
-        columns = (*COUNTED, *_JOINING)
-        every = (
-            (batch.part, *pair) for batch in self._each(columns) for pair in batch.records(columns)
-        )
-        for number, (part, record, why) in enumerate(every):
-            record |= {"resource": part.resource.id, "release": part.release.id}  # of the picture
+        for number, (record, why) in enumerate(self._pictures()):
             if not why and (key := query.key_of(record, "series")) is not None:
-                first, slices = series.setdefault(key, (part.name, []))
-                if part.name == first:
+                name = f"{record['resource']}@{record['release']}"
+                first, slices = series.setdefault(key, (name, []))
+                if name == first:
                     at = record["slice"]
                     slices.append((at is None, int(at or 0), number))
         return frozenset(sorted(each)[(len(each) - 1) // 2][-1] for _, each in series.values())

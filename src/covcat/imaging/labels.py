@@ -5,7 +5,7 @@ Raw values are kept as they are; what the vocabulary does not know stays blank b
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain
 from typing import TypeVar
@@ -16,7 +16,6 @@ from covcat.catalog.entries import USES, LabelTable, License, Resource
 from covcat.catalog.matching import Row, by_names, column_of
 from covcat.errors import IntegrityError
 from covcat.imaging.dates import date
-from covcat.imaging.one_hot import read_one_hot
 from covcat.imaging.readers.base import writable
 from covcat.imaging.readers.delimited import delimiter_of, numbered
 from covcat.imaging.readers.limits import MOST_BYTES, too_much, weight
@@ -96,7 +95,7 @@ class LabelReader:
         if table.one_hot is None:
             found |= self._finding(raw["finding"])
         else:
-            found |= read_one_hot(row.cells, table.one_hot)
+            found |= _read_one_hot(row.cells, table.one_hot)
         found["label_source"] = f"names: {table.path}" if table.reader == "names" else row.file
         found["raw"] = cells = _as_json({row.file: dict(row.cells)})
         if weight(cells) > 2 * MOST_BYTES:  # of one byte JSON may make six
@@ -147,12 +146,7 @@ class LabelReader:
     def _find_finding(self, raw: str) -> Record:
         own = self._words.get("finding", {})
         terms = vocabulary.findings(raw, own)
-        return {
-            "finding": vocabulary.JOINED.join(terms) or None,
-            "finding_path": vocabulary.JOINED.join(map(vocabulary.path_of, terms)) or None,
-            "finding_raw": raw or None,
-            "covid": vocabulary.covid(raw, terms, own),
-        }
+        return _as_findings(terms, raw, vocabulary.covid(raw, terms, own))
 
     def _raw(self, row: Row) -> dict[str, str]:
         """Return the raw value of every label: a constant, a part of a cell, or a cell."""
@@ -293,3 +287,34 @@ def make_blank(resource: Resource) -> Record:
         "raw": "{}",
     }
     return {**unknown, **terms_of("", _licence_of_all(resource))}
+
+
+def _read_one_hot(cells: Mapping[str, str], columns: Mapping[str, str]) -> Record:
+    """Return the findings of a row whose `columns` each say of one, a term, if it is there.
+
+    1 is yes and 0 no; as CheXpert has it, -1 is uncertain and blank not mentioned: nobody says.
+    COVID-19 is as its own column says. Without one it is `no` where others are found, as with the
+    finding of any other table, if each of them has a term.
+    """
+    names = tuple(cells)
+    found = {name: column_of(names, name) for name in columns}
+    said = {name: cells[real] for name, real in found.items() if real is not None}
+    answers = {name: vocabulary.term("answers", cell) for name, cell in said.items()}
+    there = [columns[name] for name, answer in answers.items() if answer == "yes"]
+    every = (one for term in there for one in term.split(vocabulary.JOINED) if one)
+    terms = tuple(dict.fromkeys(every))
+    of_covid = {answers.get(name, "") for name, term in columns.items() if term == "COVID-19"}
+    covid = "no" if terms and all(there) and not of_covid else "unknown"
+    if len(of_covid) == 1:
+        covid = of_covid.pop() or "unknown"
+    raw = vocabulary.JOINED.join(f"{name}: {cell}" for name, cell in said.items() if cell.strip())
+    return _as_findings(terms, raw, covid)
+
+
+def _as_findings(terms: Sequence[str], raw: str, covid: str) -> Record:
+    return {
+        "finding": vocabulary.JOINED.join(terms) or None,
+        "finding_path": vocabulary.JOINED.join(map(vocabulary.path_of, terms)) or None,
+        "finding_raw": raw or None,
+        "covid": covid,
+    }

@@ -226,7 +226,10 @@ def _named_files(
     if {row[:2] for row in found} - {(origin.resource, origin.release)}:
         return None
     usual = manifest.usual_files(origin.manifest)
-    files = usual if usual is not None else _files_of(origin.manifest)
+    files = usual or [
+        (row["path"], str(row["bytes"]), row["sha256"])
+        for row in json.loads(origin.manifest)["files"]
+    ]
     if not {*files}.issuperset(base.execute(_NAMED)):
         return None
     masks = {f"files/{mask}" for *_, mask in found if mask is not None}
@@ -235,12 +238,6 @@ def _named_files(
     if usual is None and any(unsafe_name(path.partition("/")[2]) for path, *_ in files):
         return None
     return files
-
-
-def _files_of(record: bytes) -> list[tuple[str, str, str]]:
-    """Return path, bytes and sha256 of each file that a manifest names."""
-    rows = json.loads(record)["files"]
-    return [(row["path"], str(row["bytes"]), row["sha256"]) for row in rows]
 
 
 def _state(origin: IndexOrigin, files: Sequence[tuple[str, str, str]]) -> ReleaseState:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from struct import error as StructError  # noqa: N812 (a class, whatever it is called)
 from struct import unpack
 
-from covcat.imaging.readers import dicom_header, nifti
+from covcat.imaging.readers import dicom, nifti
 from covcat.imaging.readers.file_bytes import FileBytes, open_bytes
 
 _LARGEST = 2**31 - 1  # pixels of one axis
@@ -202,10 +202,10 @@ def _nifti(data: FileBytes) -> Size | None:
 
 
 def _dicom(data: FileBytes) -> Size | None:
-    begin = dicom_header.find_elements(data.some(0, 132))
+    begin = dicom.find_elements(data.some(0, 132))
     if begin is None:
         return None
-    found, order, goes_on = dicom_header.read_elements(data, begin, _DICOM)
+    found, order, goes_on = dicom.read_elements(data, begin, _DICOM)
     if not goes_on:  # to the pixels: it is cut
         return None
     numbers = {tag: unpack(f"{order}H", found[tag])[0] for tag in _DICOM[1:] if tag in found}

@@ -12,7 +12,7 @@ from pathlib import Path
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers import packed
+from covcat.imaging.readers.delimited import read_texts
 
 LINE = re.compile(
     r"(?P<patientid>\S|\S.*\S)[ \t]+"
@@ -26,7 +26,7 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     """Give every row; one of another shape has a single cell, `line`."""
     count = parsed = 0
     try:
-        for lines in packed.texts(file, path, table):
+        for lines in read_texts(file, path, table):
             for line in filter(str.strip, lines):
                 found = LINE.fullmatch(line.rstrip())
                 named = found.groupdict() if found else {"line": line.rstrip("\r\n")}

@@ -21,9 +21,7 @@ MOST_COLUMNS = 100_000  # tables of genes have 60,000, sheets of Excel 16,384
 _MOST_BLANK = 5_000_000  # lines one after another; Excel writes up to 1,048,576 of them
 _MOST_TEXT = 4_000_000_000  # letters of a table; packed, a few million bytes hold as many
 _MOST_DIRECTORY = 8_000_000  # bytes of a zip's: 80,000 members, each of which takes 600 of memory
-_MOST_JSON = (
-    8_000_000  # bytes of one JSON, which may need 40 times that; the largest real one: 1 MB
-)
+_MOST_JSON = 8_000_000  # bytes of one, which may need 40 times that; the largest real one: 1 MB
 _PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # of others zipfile unpacks what it likes
 
 
