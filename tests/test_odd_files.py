@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from makers.runs import Ran
+from makers.runs import Covcat
 from servers.server import Answer
-
-Covcat = Callable[..., Ran]
 
 
 def _socket(path: Path) -> None:

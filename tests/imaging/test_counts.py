@@ -16,7 +16,7 @@ from makers.archives import zip_of
 from makers.covid_ct import covid_ct_tables
 from makers.laid import lay
 from makers.releases import Shelf
-from makers.runs import Ran
+from makers.runs import Covcat, Ran
 from makers.tables import coco, darwin
 from servers.server import Answer
 from test_real_data import COHEN
@@ -40,9 +40,6 @@ TABLES = [
     for number, counts in enumerate(resource.published)
     if counts.recount is not None
 ]
-
-Covcat = Callable[..., Ran]
-
 
 LABELS = """\
 name,patient,finding,view,age

@@ -1,17 +1,14 @@
 """Rows of labels whose pictures lie in another set: shaped after labels/ of COVID-Net at 65999806."""
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from makers.covidx import COHEN, COHEN_HEADER, FIGURE1, V1, V4, put, put_sets
 from makers.laid import DATA, lay
 from makers.releases import Shelf
-from makers.runs import Ran
+from makers.runs import Covcat
 from makers.tables import png
 
 from covcat import images
@@ -20,22 +17,19 @@ from covcat.catalog.columns import FOUND_NAMES
 from covcat.errors import UsageError
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def sets() -> None:
     put_sets()
 
 
-def rows(ran: Ran) -> list[dict[str, str]]:
+def found(covcat: Covcat, *more: str) -> list[dict[str, str]]:
+    ran = covcat("images", "covid-net", "--found", *more, "--format", "csv")
     assert ran.code == 0, ran.err
-    return list(csv.DictReader(io.StringIO(ran.out)))
-
-
-def found(covcat: Callable[..., Ran], *more: str) -> list[dict[str, str]]:
-    return rows(covcat("images", "covid-net", "--found", *more, "--format", "csv"))
+    return ran.rows
 
 
 def test_a_row_gets_the_picture_that_has_its_name_in_the_set_that_its_list_names(
-    covcat: Callable[..., Ran], sets: None
+    covcat: Covcat,
 ) -> None:
     by_list = {(one["label_source"], one["filename"]): one for one in found(covcat)}
     assert sorted(by_list) == [
@@ -53,7 +47,7 @@ def test_a_row_gets_the_picture_that_has_its_name_in_the_set_that_its_list_names
 
 
 def test_what_is_not_here_is_counted_by_the_sets_that_may_have_it_and_how_to_get_these(
-    covcat: Callable[..., Ran], sets: None
+    covcat: Covcat,
 ) -> None:
     said = covcat("images", "covid-net", "--found").err
     assert (
@@ -67,15 +61,15 @@ def test_what_is_not_here_is_counted_by_the_sets_that_may_have_it_and_how_to_get
     assert "  RSNA Pneumonia Detection Challenge: Kaggle, https://www.kaggle.com/c/" in said
 
 
-def test_no_row_is_made_or_lost_whatever_is_here(covcat: Callable[..., Ran], sets: None) -> None:
+def test_no_row_is_made_or_lost_whatever_is_here(covcat: Covcat) -> None:
     every = found(covcat, "--all")
-    plain = rows(covcat("images", "covid-net", "--all", "--format", "csv"))
+    plain = covcat("images", "covid-net", "--all", "--format", "csv").rows
     assert [{name: one[name] for name in plain[0]} for one in every] == plain
     assert sum(not one["found_in"] for one in every) == 4
 
 
 def test_a_name_that_several_pictures_have_is_told_with_its_row_and_joined_to_none(
-    covcat: Callable[..., Ran], sets: None
+    covcat: Covcat,
 ) -> None:
     """ciaa199.pdf-001-a.png is one file at cohen@0.1 and another at 0.2."""
     put("cohen@0.2", {**COHEN, "images/SARS-day0.jpeg": png(9, 9)})
@@ -87,16 +81,12 @@ def test_a_name_that_several_pictures_have_is_told_with_its_row_and_joined_to_no
     assert [one["found_in"] for one in found(covcat)] == ["figure1@2020-05-08"]
 
 
-def test_one_picture_in_two_releases_is_taken_of_the_newest(
-    covcat: Callable[..., Ran], sets: None
-) -> None:
+def test_one_picture_in_two_releases_is_taken_of_the_newest(covcat: Covcat) -> None:
     put("cohen@0.2", COHEN)
     assert {one["found_in"] for one in found(covcat)} == {"cohen@0.2", "figure1@2020-05-08"}
 
 
-def test_paths_of_found_pictures_are_whole_and_each_is_there_once(
-    covcat: Callable[..., Ran], sets: None
-) -> None:
+def test_paths_of_found_pictures_are_whole_and_each_is_there_once(covcat: Covcat) -> None:
     ran = covcat("images", "covid-net", "--found", "--paths")
     paths = [Path(line) for line in ran.out.splitlines()]
     assert [one.relative_to(DATA.absolute()).as_posix() for one in paths] == [
@@ -106,29 +96,25 @@ def test_paths_of_found_pictures_are_whole_and_each_is_there_once(
     assert all(one.is_file() for one in paths)
 
 
-def test_a_found_picture_that_is_gone_from_the_disk_is_told(
-    covcat: Callable[..., Ran], sets: None
-) -> None:
+def test_a_found_picture_that_is_gone_from_the_disk_is_told(covcat: Covcat) -> None:
     (DATA / "cohen/0.1/files/images/SARS-day0.jpeg").unlink()
     assert "warning: cohen@0.1: 1 image is gone" in covcat("images", "covid-net", "--found").err
 
 
-def test_the_licence_that_must_allow_is_that_of_the_picture_where_it_lies(
-    covcat: Callable[..., Ran], sets: None
-) -> None:
+def test_the_licence_that_must_allow_is_that_of_the_picture_where_it_lies(covcat: Covcat) -> None:
     passing = found(covcat, "--license-allows", "redistribution")
     assert {one["found_license"] for one in passing} == {"CC BY-NC-SA 4.0"}
     assert not found(covcat, "--license-allows", "commercial")
 
 
-def test_found_gives_each_row_and_takes_no_one_per(covcat: Callable[..., Ran], sets: None) -> None:
+def test_found_gives_each_row_and_takes_no_one_per(covcat: Covcat) -> None:
     ran = covcat("images", "covid-net", "--found", "--one-per", "patient")
     assert (ran.code, "takes no --one-per" in ran.err) == (2, True)
     ran = covcat("images", "covid-net", "--columns", "found_in")
     assert (ran.code, "unknown column `found_in`" in ran.err) == (2, True)
 
 
-def test_a_picture_of_a_sets_own_is_found_in_it(covcat: Callable[..., Ran], sets: None) -> None:
+def test_a_picture_of_a_sets_own_is_found_in_it(covcat: Covcat) -> None:
     ran = covcat("images", "figure1", "--found", "--json")
     (one,) = json.loads(ran.out)["data"]["images"]
     assert (one["found_in"], one["found_by"]) == ("figure1@2020-05-08", "own")
@@ -136,7 +122,7 @@ def test_a_picture_of_a_sets_own_is_found_in_it(covcat: Callable[..., Ran], sets
 
 
 def test_python_gives_the_rows_of_the_command_line_with_the_whole_path_of_each_picture(
-    covcat: Callable[..., Ran], sets: None
+    covcat: Covcat,
 ) -> None:
     table = images("covid-net", found=True, where=f"label_source = '{V4}'")
     assert table["found_in"].tolist() == ["cohen@0.1", "figure1@2020-05-08"]
@@ -153,7 +139,7 @@ def test_python_gives_the_rows_of_the_command_line_with_the_whole_path_of_each_p
 
 
 def test_published_counts_say_list_by_list_which_pictures_are_here_and_what_lacks(
-    covcat: Callable[..., Ran], sets: None
+    covcat: Covcat,
 ) -> None:
     said = covcat("counts", "covid-net", "--published").err
     assert (
@@ -165,9 +151,7 @@ def test_published_counts_say_list_by_list_which_pictures_are_here_and_what_lack
     assert "  all of these that covcat can fetch: covcat fetch --for covid-net@2022-02-17\n" in said
 
 
-def test_published_counts_have_the_same_figures_list_by_list_in_json(
-    covcat: Callable[..., Ran], sets: None
-) -> None:
+def test_published_counts_have_the_same_figures_list_by_list_in_json(covcat: Covcat) -> None:
     put("cohen@0.2", {**COHEN, "images/SARS-day0.jpeg": png(9, 9)})  # one name, two pictures
     data = json.loads(covcat("counts", "covid-net", "--published", "--json").out)["data"]
     first = next(one for one in data["lists"] if one["list"] == V4)
@@ -193,7 +177,7 @@ def test_published_counts_have_the_same_figures_list_by_list_in_json(
 
 
 def test_fetch_for_plans_the_lists_and_each_set_that_has_their_pictures_once(
-    covcat: Callable[..., Ran], sets: None
+    covcat: Covcat,
 ) -> None:
     ran = covcat("fetch", "--for", "covid-net", "--for", "v7", "--dry-run", "--json")
     steps = {one["id"]: one["action"] for one in json.loads(ran.out)["data"]["steps"]}
@@ -209,7 +193,7 @@ def test_fetch_for_plans_the_lists_and_each_set_that_has_their_pictures_once(
     assert "not to be fetched: MIDRC-RICORD-1c: the PNG of the lists nobody" in ran.err
 
 
-def test_fetch_for_a_set_that_has_its_pictures_itself_says_so(covcat: Callable[..., Ran]) -> None:
+def test_fetch_for_a_set_that_has_its_pictures_itself_says_so(covcat: Covcat) -> None:
     ran = covcat("fetch", "--for", "figure1", "--dry-run")
     assert (ran.code, ran.out) == (2, "")
     assert "its pictures are in no other set" in ran.err
@@ -228,7 +212,7 @@ tables:
 
 
 def test_by_stem_a_picture_may_have_another_suffix_and_two_of_one_stem_are_told(
-    covcat: Callable[..., Ran], shelf: Shelf
+    covcat: Covcat, shelf: Shelf
 ) -> None:
     """Cohen's list has 3fd337c1.jpg where Hannover has png/3fd337c1.png."""
     shelf.add("mine", LABELS.format(of="cohen, by: stem"))
@@ -238,12 +222,12 @@ def test_by_stem_a_picture_may_have_another_suffix_and_two_of_one_stem_are_told(
         "cohen@0.1", {"metadata.csv": COHEN_HEADER, **{f"images/{one}": png(2, 2) for one in names}}
     )
     ran = covcat("images", "mine", "--found", "--format", "csv")
-    assert [one["found_path"] for one in rows(ran)] == ["images/3fd337c1.jpg"]
+    assert [one["found_path"] for one in ran.rows] == ["images/3fd337c1.jpg"]
     assert "1 row could be several of cohen: mine:two.png (cohen@0.1:images/two.gif, " in ran.err
 
 
 def test_a_where_of_the_catalog_that_rows_make_an_error_of_is_told(
-    covcat: Callable[..., Ran], shelf: Shelf
+    covcat: Covcat, shelf: Shelf
 ) -> None:
     shelf.add("wrong", LABELS.format(of='cohen, by: name, where: "json(filename)"'))
     lay(load.load((shelf.folder,)).find("wrong"), {"a.csv": b"n\nx.png\n"})

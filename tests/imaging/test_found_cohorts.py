@@ -1,6 +1,5 @@
 """select, split and export of rows whose pictures lie in other sets: lists of COVIDx, made small."""
 
-import csv
 import json
 import shlex
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from makers.covidx import COHEN, COHEN_HEADER, FIGURE1, LISTS, V1, V4, put, put_sets
 from makers.laid import DATA
-from makers.runs import Ran, tree_on_disk
+from makers.runs import Covcat, read_csv, tree_on_disk
 from makers.tables import png
 
 import covcat as api
@@ -26,17 +25,12 @@ def sets() -> None:
     put_sets()
 
 
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
 def test_a_cohort_has_the_labels_of_the_list_and_the_licence_of_the_set_that_has_the_picture(
-    covcat: Callable[..., Ran],
+    covcat: Covcat,
 ) -> None:
     ran = covcat("select", *ANY, "-o", "cohort", "--as", "copies")
     assert ran.code == 0, ran.err
-    rows = {(one["label_source"], one["path"]): one for one in table(Path("cohort/cohort.csv"))}
+    rows = {(one["label_source"], one["path"]): one for one in read_csv("cohort/cohort.csv")}
     assert sorted(rows) == [(V1, FILM), (V4, FIG), (V4, FILM)]
     film = rows[V4, FILM]
     assert [film[name] for name in ("resource", "release", "found_in", "found_by", "matched")] == [
@@ -51,10 +45,10 @@ def test_a_cohort_has_the_labels_of_the_list_and_the_licence_of_the_set_that_has
     terms = Path("cohort/LICENSES.txt").read_text()
     for name in ("1 image: CC BY-NC-SA 4.0", "covid-net as a whole", "figure1 as a whole"):
         assert name in terms
-    assert len(table(Path("cohort/refused.csv"))) == 4
+    assert len(read_csv("cohort/refused.csv")) == 4
 
 
-def test_what_is_not_here_is_named_with_what_to_fetch(covcat: Callable[..., Ran]) -> None:
+def test_what_is_not_here_is_named_with_what_to_fetch(covcat: Covcat) -> None:
     for words in (
         ("select", *ANY),
         ("split", "covid-net", "--found", "--shares", "50,50"),
@@ -78,14 +72,12 @@ def test_what_is_not_here_is_named_with_what_to_fetch(covcat: Callable[..., Ran]
         ("--where", "path IS NULL AND license IS NULL"),
     ],
 )
-def test_select_chooses_the_rows_of_images_found(
-    covcat: Callable[..., Ran], options: tuple[str, ...]
-) -> None:
+def test_select_chooses_the_rows_of_images_found(covcat: Covcat, options: tuple[str, ...]) -> None:
     listed = covcat("images", "covid-net", "--found", *options, "--format", "ids")
     chosen = covcat("select", *ANY, *options, "-o", "some.csv", "--as", "csv")
     assert (listed.code, chosen.code) == (0, 0), chosen.err
     strict = "--license-allows" in options
-    rows = table(Path("some.csv"))
+    rows = read_csv("some.csv")
     if strict:  # an unknown licence is taken with --allow-unknown-license
         rows = [one for one in rows if one["allows_redistribution"] == "yes"]
         rows = [one for one in rows if "commercial" not in options]
@@ -93,7 +85,7 @@ def test_select_chooses_the_rows_of_images_found(
 
 
 def test_a_licence_of_which_nothing_is_known_is_refused_where_the_picture_lies(
-    covcat: Callable[..., Ran],
+    covcat: Covcat,
 ) -> None:
     """Figure 1 states none for its pictures as a whole; COVID-Net's AGPL is none of pictures."""
     data = covcat("select", "covid-net", "--found", "--json").document["data"]
@@ -101,7 +93,7 @@ def test_a_licence_of_which_nothing_is_known_is_refused_where_the_picture_lies(
     assert {one["license"] for one in data["licenses"] if one["chosen"]} == {"CC BY-NC-SA 4.0"}
 
 
-def test_one_picture_of_two_lists_is_chosen_once(covcat: Callable[..., Ran]) -> None:
+def test_one_picture_of_two_lists_is_chosen_once(covcat: Covcat) -> None:
     data = covcat("select", *ANY, "--distinct", "--json").document["data"]
     assert (data["chosen"], data["images"], data["left_out"]) == (
         *(2, 2),
@@ -111,9 +103,7 @@ def test_one_picture_of_two_lists_is_chosen_once(covcat: Callable[..., Ran]) -> 
     assert (data["chosen"], data["patients"]) == (2, 2)
 
 
-def test_a_cohort_is_made_again_of_the_releases_that_had_its_pictures(
-    covcat: Callable[..., Ran],
-) -> None:
+def test_a_cohort_is_made_again_of_the_releases_that_had_its_pictures(covcat: Covcat) -> None:
     first = covcat("select", *ANY, "-o", "cohort")
     assert first.code == 0, first.err
     record = json.loads(Path("cohort/query.json").read_text())
@@ -136,7 +126,7 @@ def test_a_cohort_is_made_again_of_the_releases_that_had_its_pictures(
     ],
 )
 def test_other_pictures_than_then_make_no_such_cohort_or_split(
-    covcat: Callable[..., Ran], harm: Callable[[], object], code: int, said: str
+    covcat: Covcat, harm: Callable[[], object], code: int, said: str
 ) -> None:
     assert covcat("select", *ANY, "-o", "cohort").code == 0
     assert covcat("split", "covid-net", "--found", "--shares", "50,50", "-o", "s.csv").code == 0
@@ -151,7 +141,7 @@ def test_other_pictures_than_then_make_no_such_cohort_or_split(
 
 
 def test_who_is_one_patient_in_the_list_or_where_the_picture_lies_is_on_one_side(
-    covcat: Callable[..., Ran],
+    covcat: Covcat,
 ) -> None:
     """Cohen's patient 10 has two films, which a list numbers as two people."""
     more = {"images/SARS-day5.jpeg": png(8, 3), "images/else.png": png(9, 3)}
@@ -170,7 +160,7 @@ def test_who_is_one_patient_in_the_list_or_where_the_picture_lies_is_on_one_side
 
 @pytest.mark.parametrize("form", FORMS)
 def test_each_form_has_the_found_pictures_once_with_what_their_lists_say(
-    covcat: Callable[..., Ran], form: str
+    covcat: Covcat, form: str
 ) -> None:
     ran = covcat("export", "new", "covid-net", "--found", "--for", form, "--json")
     assert ran.code == 0, ran.err
@@ -178,7 +168,7 @@ def test_each_form_has_the_found_pictures_once_with_what_their_lists_say(
     assert (data["rows"], data["pictures"], data["findings"]) == (3, 2, 2)
     assert "contradict" not in ran.err
     if form == "csv":
-        rows = table(Path("new/pictures.csv"))
+        rows = read_csv("new/pictures.csv")
         assert [Path(one["file"]).read_bytes() for one in rows] == [COHEN[FILM], FIGURE1[FIG]]
         assert [one["license"] for one in rows] == ["CC BY-NC-SA 4.0", rows[1]["license"]]
         assert [one["found_in"] for one in rows] == ["cohen@0.1", "figure1@2020-05-08"]
@@ -186,26 +176,26 @@ def test_each_form_has_the_found_pictures_once_with_what_their_lists_say(
         assert Path("new/train/figure1", FIG).read_bytes() == FIGURE1[FIG]
 
 
-def test_a_split_of_found_pictures_is_exported_with_its_sides(covcat: Callable[..., Ran]) -> None:
+def test_a_split_of_found_pictures_is_exported_with_its_sides(covcat: Covcat) -> None:
     ran = covcat("split", "covid-net", "--found", "--shares", "50,50", "--seed", "1", "-o", "s.csv")
     assert ran.code == 0, ran.err
     lock = json.loads(Path("split.lock").read_text())
     assert [one["release"] for one in lock["found_in"]] == ["cohen@0.1", "figure1@2020-05-08"]
     ran = covcat("export", "new", "--of", "s.csv", "--for", "csv")
     assert ran.code == 0, ran.err
-    assert {one["image_id"]: one["split"] for one in table(Path("new/pictures.csv"))}.items() <= {
-        one["image_id"]: one["split"] for one in table(Path("s.csv"))
+    assert {one["image_id"]: one["split"] for one in read_csv("new/pictures.csv")}.items() <= {
+        one["image_id"]: one["split"] for one in read_csv("s.csv")
     }.items()
     columns = ("--columns", "image_id,found_in", "-o", "s.csv", "--force")
     assert covcat("split", "covid-net", "--found", *columns).code == 0
-    assert {*table(Path("s.csv"))[0]} == {"image_id", "found_in", "split"}
+    assert {*read_csv("s.csv")[0]} == {"image_id", "found_in", "split"}
     ran = covcat("split", "covid-net", "--columns", "found_in", "-o", "t.csv")
     assert (ran.code, "unknown column `found_in`" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize("form", ["cohort", "cohort.csv"])
 def test_a_page_of_found_pictures_shows_these_and_a_table_alone_exports_them(
-    covcat: Callable[..., Ran], form: str
+    covcat: Covcat, form: str
 ) -> None:
     assert covcat("select", *ANY, "-o", form).code == 0
     ran = covcat("report", "--of", form, "--pictures", "0")
@@ -220,22 +210,22 @@ def test_a_page_of_found_pictures_shows_these_and_a_table_alone_exports_them(
         out = f"of-{name}"
         ran = covcat("export", out, "--of", f"alone/{name}", "--for", "csv")
         assert ran.code == 0, ran.err
-        rows = table(Path(out, "pictures.csv"))
+        rows = read_csv(Path(out, "pictures.csv"))
         assert [one["found_in"] for one in rows] == ["cohen@0.1", "figure1@2020-05-08"]
         assert {one["finding"] for one in rows} == {"Pneumonia", "COVID-19"}
 
 
 def test_a_set_with_pictures_of_its_own_gives_the_rows_of_labels_that_it_has(
-    covcat: Callable[..., Ran],
+    covcat: Covcat,
 ) -> None:
     """A picture of no row of labels is none of --found, in images and in select."""
     assert covcat("select", "cohen", "--allow-unknown-license", "-o", "a.csv").code == 0
     assert covcat("select", "cohen", *ANY[1:], "-o", "b.csv").code == 0
-    assert [one["path"] for one in table(Path("a.csv"))] == [FILM, FIG]
-    assert [(one["path"], one["found_by"]) for one in table(Path("b.csv"))] == [(FILM, "own")]
+    assert [one["path"] for one in read_csv("a.csv")] == [FILM, FIG]
+    assert [(one["path"], one["found_by"]) for one in read_csv("b.csv")] == [(FILM, "own")]
 
 
-def test_nothing_found_makes_nothing_and_says_what_lacks(covcat: Callable[..., Ran]) -> None:
+def test_nothing_found_makes_nothing_and_says_what_lacks(covcat: Covcat) -> None:
     for name in ("cohen/0.1", "figure1/2020-05-08"):
         (DATA / name / "manifest.json").unlink()
     before = tree_on_disk(Path("."))
@@ -251,7 +241,7 @@ def test_nothing_found_makes_nothing_and_says_what_lacks(covcat: Callable[..., R
 
 
 def test_python_selects_what_the_command_line_does_with_the_whole_path_of_each_picture(
-    covcat: Callable[..., Ran],
+    covcat: Covcat,
 ) -> None:
     chosen = api.select("covid-net", found=True, allow_unknown_license=True, finding="pneumonia")
     data = covcat("select", *ANY, "--finding", "pneumonia", "--json").document["data"]
@@ -262,7 +252,7 @@ def test_python_selects_what_the_command_line_does_with_the_whole_path_of_each_p
         api.select("covid-net", found=True, finding="flue")
 
 
-def test_the_recipe_for_covidx_runs_as_it_is_written(covcat: Callable[..., Ran]) -> None:
+def test_the_recipe_for_covidx_runs_as_it_is_written(covcat: Covcat) -> None:
     text = (Path(__file__).parents[2] / "docs/training.md").read_text(encoding="utf-8")
     section = text.partition("## Rebuilding COVIDx\n")[2].partition("\n## ")[0]
     lines = [shlex.split(line)[1:] for line in section.split("\n") if line.startswith("    covcat")]
@@ -277,10 +267,10 @@ def test_the_recipe_for_covidx_runs_as_it_is_written(covcat: Callable[..., Ran])
     published = codes.pop(1)  # counts of the real lists are not those of small ones
     assert (published.code, "not as published" in published.err) == (5, True)
     assert [ran.code for ran in codes] == [0] * 5, [ran.err for ran in codes]
-    rows = {side: table(Path(f"covidx4/{side}/metadata.csv")) for side in ("train", "test")}
+    rows = {side: read_csv(Path(f"covidx4/{side}/metadata.csv")) for side in ("train", "test")}
     assert {side: [one["finding_raw"] for one in some] for side, some in rows.items()} == {
         "train": ["pneumonia", "COVID-19"],
         "test": ["COVID-19"],
     }
-    divided = table(Path("divided4/pictures.csv"))
+    divided = read_csv("divided4/pictures.csv")
     assert len({one["sha256"] for one in divided}) == 3

@@ -3,23 +3,18 @@
 The sets are shaped after COVIDx's lists, as in test_found.py; each film is drawn.
 """
 
-import csv
-import io
 import shutil
 import struct
 import zlib
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from makers import films
 from makers.covidx import COHEN_HEADER, FIGURE1, LISTS, V1, V4, put
 from makers.laid import DATA
-from makers.runs import Ran
+from makers.runs import Covcat, read_csv
 
 from covcat import images
 
-pytest.importorskip("cv2")
 FILM, OTHER = films.png(1), films.png(2)
 METADATA = COHEN_HEADER + b"10,SARS-day0.jpeg,images,CC BY-NC-SA 4.0,SARS\n"
 NAMED, COPY = "images/SARS-day0.jpeg", "images/COVID-00033.jpg"
@@ -39,14 +34,14 @@ def put_copies(copy: bytes) -> None:
     put("figure1", FIGURE1 | {COPY: copy})
 
 
-def found(covcat: Callable[..., Ran]) -> tuple[dict[tuple[str, str], list[str]], str]:
+def found(covcat: Covcat) -> tuple[dict[tuple[str, str], list[str]], str]:
     ran = covcat("images", "covid-net", "--found", "--format", "csv")
     assert ran.code == 0, ran.err
     return {
         (one["label_source"], one["filename"]): [
             one[f"found_{name}"] for name in ("in", "by", "path", "same_as")
         ]
-        for one in csv.DictReader(io.StringIO(ran.out))
+        for one in ran.rows
     }, ran.err
 
 
@@ -55,7 +50,7 @@ BY_COPY = ["figure1@2020-05-08", "same_as", COPY, f"cohen@0.1:{NAMED}"]
 
 @pytest.mark.parametrize("copy", [FILM, tagged(FILM)])
 def test_a_picture_that_is_not_here_any_more_is_found_by_its_copy_and_it_is_told(
-    covcat: Callable[..., Ran], copy: bytes
+    covcat: Covcat, copy: bytes
 ) -> None:
     put_copies(copy)
     assert covcat("overlap", "cohen@0.1", "figure1").code == 0
@@ -80,9 +75,7 @@ def test_a_picture_that_is_not_here_any_more_is_found_by_its_copy_and_it_is_told
     assert sorted(table["found_by"]) == ["name", "same_as", "same_as"]
 
 
-def test_a_copy_that_was_changed_since_or_that_nobody_compared_is_none(
-    covcat: Callable[..., Ran],
-) -> None:
+def test_a_copy_that_was_changed_since_or_that_nobody_compared_is_none(covcat: Covcat) -> None:
     put_copies(FILM)
     shutil.rmtree(DATA / "cohen")
     assert [*found(covcat)[0]] == [(V4, "COVID-00033.jpg")]
@@ -96,7 +89,7 @@ def test_a_copy_that_was_changed_since_or_that_nobody_compared_is_none(
 
 
 def test_one_name_with_other_bytes_in_two_releases_is_found_where_both_are_one_picture(
-    covcat: Callable[..., Ran],
+    covcat: Covcat,
 ) -> None:
     put_copies(OTHER)
     put("cohen@0.2", {"metadata.csv": METADATA, NAMED: tagged(FILM)})
@@ -110,27 +103,26 @@ def test_one_name_with_other_bytes_in_two_releases_is_found_where_both_are_one_p
     assert "could be several" not in said
 
 
-def test_a_cohort_of_rows_has_the_copy_and_is_made_again(covcat: Callable[..., Ran]) -> None:
+def test_a_cohort_of_rows_has_the_copy_and_is_made_again(covcat: Covcat) -> None:
     put_copies(tagged(FILM))
     assert covcat("overlap", "cohen@0.1", "figure1").code == 0
     shutil.rmtree(DATA / "cohen")
     ask = ("covid-net", "--found", "--allow-unknown-license", "--where", "filename LIKE 'SARS%'")
     ran = covcat("select", *ask, "-o", "cohort", "--as", "copies")
     assert ran.code == 0, ran.err
-    with Path("cohort/cohort.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [(one["found_in"], one["found_by"], one["path"]) for one in csv.DictReader(stream)]
-    assert rows == [(*BY_COPY[:3],)] * 2
+    found_by = [
+        (one["found_in"], one["found_by"], one["path"]) for one in read_csv("cohort/cohort.csv")
+    ]
+    assert found_by == [(*BY_COPY[:3],)] * 2
     again = covcat("select", "--from", "cohort", "-o", "again", "--as", "copies")
     assert again.code == 0, again.err
 
 
-def test_a_row_whose_own_picture_is_not_here_any_more_has_its_copy(
-    covcat: Callable[..., Ran],
-) -> None:
+def test_a_row_whose_own_picture_is_not_here_any_more_has_its_copy(covcat: Covcat) -> None:
     put_copies(tagged(FILM))
     assert covcat("overlap", "cohen@0.1", "figure1").code == 0
     put("cohen@0.1", {"metadata.csv": METADATA})
     ran = covcat("images", "cohen@0.1", "--found", "--format", "csv")
-    (row,) = csv.DictReader(io.StringIO(ran.out))
+    (row,) = ran.rows
     assert [row[f"found_{name}"] for name in ("in", "by", "path", "same_as")] == BY_COPY
     assert row["matched"] == "label only"

@@ -1,7 +1,6 @@
 """`covcat images`: what is asked, how it is printed, and what a hostile table can do."""
 
 import csv
-import importlib.util
 import io
 import json
 import os
@@ -19,7 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makers.laid import DATA, lay
+from makers.laid import DATA, lay, open_index
 from makers.releases import Shelf
 from makers.runs import Ran, tree_on_disk
 from makers.tables import png
@@ -30,11 +29,8 @@ from covcat.cli import images as command
 from covcat.cli import indexes
 from covcat.errors import DiskError, UsageError
 from covcat.imaging import build, opening, query
-from covcat.imaging import index as images_index
 from covcat.imaging import write as writers
 from covcat.imaging.build import IndexReport
-from covcat.progress import Silent
-from covcat.store.folder import Store
 
 HEADER = "name,patient,day,sex,age,finding,view,modality,license"
 ROWS = """\
@@ -120,10 +116,6 @@ def lettered(ran: Ran) -> str:
     """The letters of the films that were printed as paths."""
     assert ran.code == 0, ran.err
     return "".join(Path(line).stem for line in ran.out.splitlines())
-
-
-def rows_of(ran: Ran) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(ran.out)))
 
 
 @pytest.mark.parametrize(
@@ -243,7 +235,7 @@ def test_a_release_says_what_became_of_its_rows(asked) -> None:
     assert "not here: images/gone.png\n" in asked("set", "-v").err
     assert asked("set", "-q").err == ""
     columns = "image_id,matched,path,sha256"
-    *_, last = rows_of(asked("set", "--all", "--format", "csv", "--columns", columns))
+    *_, last = asked("set", "--all", "--format", "csv", "--columns", columns).rows
     assert last == {"image_id": "set:gone.png", "matched": "label only", "path": "", "sha256": ""}
 
 
@@ -253,7 +245,7 @@ def test_two_releases_are_asked_at_once_and_no_patient_is_there_twice(covcat, sh
     asked = ("set@1", "set@2", "other")
     for name in asked:
         put(shelf, name, {**FILMS, **table()})
-    rows = rows_of(covcat("images", "--format", "csv", "--columns", "resource,release,patient_id"))
+    rows = covcat("images", "--format", "csv", "--columns", "resource,release,patient_id").rows
     found = {f"{one['resource']}@{one['release']}" for one in rows}
     assert (found, len(rows)) == ({"set@1", "set@2", "other@1"}, 21)
     ran = covcat("images", *asked, "--one-per", "patient", "--columns=patient_id")
@@ -370,10 +362,7 @@ def unescaped(cell: str) -> str:
     return re.sub(pattern, one, cell)
 
 
-needs_pyarrow = pytest.mark.skipif(
-    importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed"
-)
-FORMATS = ["csv", "tsv", "jsonl", "sqlite", pytest.param("parquet", marks=needs_pyarrow)]
+FORMATS = ["csv", "tsv", "jsonl", "sqlite", "parquet"]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -508,8 +497,7 @@ def test_a_condition_does_not_run_for_ever(asked, where: str, monkeypatch) -> No
 
 
 def index_of_set(shelf) -> opening.Index:
-    found = load.load([shelf.folder]).find("set@1")
-    return images_index.index_of(*found, Store(DATA), Silent())
+    return open_index(load.load([shelf.folder]).find("set@1"))
 
 
 def test_a_slow_reader_does_not_end_a_question(shelf, asked, monkeypatch) -> None:

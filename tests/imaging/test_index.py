@@ -6,7 +6,6 @@ catalog's listings, the files themselves are one byte each.
 """
 
 import csv
-import importlib.util
 import io
 import json
 import os
@@ -18,30 +17,25 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from makers import laid
 from makers.archives import zip_of
 from makers.covid_ct import PATIENTS, covid_ct_tables
 from makers.laid import DATA, lay
-from makers.tables import coco, darwin, dicom, nifti, png, workbook
+from makers.tables import coco, darwin, dicom, label_table, nifti, png, text_of, workbook
 
 from covcat.catalog import load, yaml
 from covcat.catalog.columns import Record
 from covcat.catalog.entries import USES, LabelTable, Release, Resource
 from covcat.errors import IntegrityError
-from covcat.imaging import index, query
+from covcat.imaging import index
 from covcat.imaging.build import IndexReport
-from covcat.imaging.query import Question
-from covcat.progress import Silent
-from covcat.store.folder import INDEX, Store
+from covcat.store.folder import INDEX
 
-needs_pydicom = pytest.mark.skipif(
-    importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"
-)
 CATALOG = load.load()
 TABLES = Path(__file__).parents[3] / "shared" / "real" / "tables"
 real = pytest.mark.skipif(
     not TABLES.is_dir(), reason="the real tables are not beside this repository"
 )
-EVERYTHING = Question(with_files_only=False)
 
 
 def put(name: str, files: Mapping[str, bytes]) -> tuple[Resource, Release]:
@@ -63,14 +57,9 @@ def listed(name: str, **tables: bytes) -> dict[str, bytes]:
 Indexed = tuple[list[Record], IndexReport]
 
 
-def index_of(resource: Resource, release: Release) -> Indexed:
-    found = index.index_of(resource, release, Store(DATA), Silent())
-    return list(query.select(found, EVERYTHING)), found.report
-
-
 def indexed(name: str, files: Mapping[str, bytes]) -> Indexed:
     """Put a release there; return all of its records, which are sound, and what became of them."""
-    records, report = index_of(*put(name, files))
+    records, report = laid.indexed(put(name, files))
     sound(records, report)
     return records, report
 
@@ -453,10 +442,6 @@ def test_v7_has_labels_of_cohens_pictures_and_keeps_no_token() -> None:
     assert {one["filename"] for one in records} <= theirs
 
 
-def text_of(header: str, *rows: str) -> bytes:
-    return "".join(f"{line}\n" for line in (header, *rows)).encode()
-
-
 def test_actualmed_has_its_date_in_the_notes() -> None:
     """Synthetic rows on the real paths: CRLF, a day inside the notes, blanks for Inconclusive."""
     films = sorted(path for path in listed("actualmed") if path.startswith("images/"))
@@ -690,7 +675,6 @@ def test_slices_and_volumes_of_medseg_have_their_masks() -> None:
     assert said == {("yes", "Axial", "ct", "unknown"): 4}
 
 
-@needs_pydicom
 def test_slices_of_mashhad_are_known_by_their_content() -> None:
     """Synthetic: names without .dcm, a file that is no DICOM, headers without a patient."""
     files = {
@@ -740,10 +724,6 @@ def test_the_sample_that_comes_with_covcat_has_all_its_labels() -> None:
     assert all(one["width"] and one["height"] and one["finding"] for one in records)
 
 
-def label_table(path: str = "t.csv", **keys: object) -> LabelTable:
-    return LabelTable(path=path, source="made up", **{"reader": "delimited", **keys})
-
-
 PLAIN = label_table(columns={"finding": "finding", "filename": "name"}, image="{name}")
 
 
@@ -757,7 +737,7 @@ def own(table: LabelTable, **keys: object) -> tuple[Resource, Release]:
 def index_own(files: Mapping[str, bytes], table: LabelTable = PLAIN) -> Indexed:
     """Index files by a table of one's own."""
     put("figure1", files)
-    records, report = index_of(*own(table))
+    records, report = laid.indexed(own(table))
     sound(records, report)
     return records, report
 
@@ -873,7 +853,6 @@ def test_a_name_that_is_none_finds_no_picture(name: str) -> None:
     assert of(records, "a.png")["finding"] is None
 
 
-@needs_pydicom
 @pytest.mark.parametrize(
     ("data", "counted"),
     [
@@ -901,7 +880,7 @@ def test_rows_that_add_nothing_are_counted() -> None:
     put("figure1", {"a.png": b"x", "t.csv": table, "u.csv": more})
     resource, release = own(PLAIN)
     added = replace(PLAIN, path="u.csv", adds="yes")
-    records, report = index_of(replace(resource, tables=(PLAIN, added)), release)
+    records, report = laid.indexed((replace(resource, tables=(PLAIN, added)), release))
     assert (report.both, report.label_only, report.not_added) == (1, 2, 2)
     assert report.rows == {"t.csv": 3, "u.csv": 3}
     assert (records[0]["finding"], records[0]["label_source"]) == ("COVID-19", "t.csv; u.csv")
@@ -943,7 +922,7 @@ def joined(videos: Sequence[str], people: Sequence[str]) -> Indexed:
     severity, clinical = text_of("video_file,seen", *videos), text_of(HEADER, *people)
     put("figure1", {**clips, "severity.csv": severity, "clinical_variables.csv": clinical})
     resource, release = own(VIDEOS, pictures=None)
-    found, report = index_of(replace(resource, tables=(VIDEOS, PEOPLE)), release)
+    found, report = laid.indexed((replace(resource, tables=(VIDEOS, PEOPLE)), release))
     sound(found, report)
     return found, report
 
@@ -1072,7 +1051,7 @@ def test_a_pipe_among_the_images_does_not_hold_the_index_up() -> None:
     place = DATA / "figure1/2020-05-08/files/images/a.png"
     place.unlink()
     os.mkfifo(place)
-    records, _ = index_of(resource, release)
+    records, _ = laid.indexed((resource, release))
     assert records[0]["width"] is None
 
 
@@ -1080,7 +1059,7 @@ def made_again(resource: Resource, release: Release) -> bool:
     """Ask for the index once more, and tell if another file is there than before."""
     path = DATA / resource.id / release.id / INDEX
     before = path.stat()
-    index_of(resource, release)
+    laid.open_index((resource, release))
     after = path.stat()
     return (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns)
 
@@ -1091,7 +1070,7 @@ def here() -> tuple[Resource, Release, Path]:
     table = text_of("name,finding", "a.png,SARS")
     put("figure1", {"a.png": b"x", "t.csv": table, "README.md": b"x"})
     resource, release = own(PLAIN)
-    index_of(resource, release)
+    laid.open_index((resource, release))
     return resource, release, DATA / resource.id / release.id / INDEX
 
 
@@ -1109,7 +1088,7 @@ def test_an_index_is_made_anew_when_what_it_was_made_from_changes(here, monkeypa
     table = DATA / "figure1/2020-05-08/files/t.csv"
     table.write_bytes(text_of("name,finding", "a.png,COVID-19"))
     assert made_again(resource, release)
-    assert index_of(resource, release)[0][0]["finding"] == "COVID-19"
+    assert laid.indexed((resource, release))[0][0]["finding"] == "COVID-19"
     assert not made_again(resource, release)
 
     other = replace(PLAIN, columns={"filename": "name"})
@@ -1120,7 +1099,7 @@ def test_an_index_is_made_anew_when_what_it_was_made_from_changes(here, monkeypa
 
     put("figure1", {"a.png": b"x", "b.png": b"x", "t.csv": table.read_bytes()})
     assert made_again(resource, release)
-    assert len(index_of(resource, release)[0]) == 2
+    assert len(laid.indexed((resource, release))[0]) == 2
 
     monkeypatch.setattr(index, "VERSION", "another")
     assert made_again(resource, release)
@@ -1130,7 +1109,7 @@ def test_an_index_is_made_anew_when_what_it_was_made_from_changes(here, monkeypa
 def test_a_table_that_a_glob_names_is_watched_too(path: str) -> None:
     put("figure1", {"a.png": b"x", "t.csv": text_of("name,finding", "a.png,SARS")})
     resource, release = own(replace(PLAIN, path=path))
-    assert index_of(resource, release)[1].both == 1
+    assert laid.indexed((resource, release))[1].both == 1
     assert not made_again(resource, release)
     place = DATA / "figure1/2020-05-08/files/t.csv"
     place.write_bytes(text_of("name,finding", "a.png,COVID-19"))
@@ -1155,6 +1134,6 @@ def test_a_release_that_was_moved_keeps_its_index(here) -> None:
     elsewhere = DATA.rename("elsewhere")
     moved = elsewhere / path.relative_to(DATA)
     before = moved.stat().st_mtime_ns
-    found = index.index_of(resource, release, Store(elsewhere), Silent())
+    found = laid.open_index((resource, release), elsewhere)
     assert (found.report.both, len(list(found.rows("SELECT * FROM images")))) == (1, 1)
     assert moved.stat().st_mtime_ns == before

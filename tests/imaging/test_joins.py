@@ -5,42 +5,32 @@ The shapes are those of COVID-CT-MD's Index.csv beside its folders (ShahinSHH/CO
 and of lidc_idri_metadata.csv in COVIDNet-CT (`SeriesInstanceUID`).
 """
 
-import importlib.util
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from makers.laid import DATA, lay
-from makers.runs import Ran
-from makers.tables import dicom, nifti, png
+from makers import laid
+from makers.laid import EVERYTHING, lay
+from makers.runs import Covcat
+from makers.tables import dicom, label_table, nifti, png, text_of
 
 from covcat.catalog import load
 from covcat.catalog.columns import Record
 from covcat.catalog.entries import LabelTable
 from covcat.errors import IntegrityError
-from covcat.imaging import index, query
+from covcat.imaging import query
 from covcat.imaging.build import IndexReport
 from covcat.imaging.query import Question
-from covcat.progress import Silent
-from covcat.store.folder import Store
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"
-)
 CATALOG = load.load()
-EVERYTHING = Question(with_files_only=False)
 
 
-def table(path: str, **keys: object) -> LabelTable:
-    return LabelTable(path=path, source="made up", **{"reader": "delimited", **keys})
-
-
-SLICES = table("*.dcm", reader="dicom", columns={"patient_id": "PatientID"})
-BY_FOLDER = table(
+SLICES = label_table("*.dcm", reader="dicom", columns={"patient_id": "PatientID"})
+BY_FOLDER = label_table(
     "Index.csv",
     columns={"finding": "Diagnosis"},
     values={"finding": {"CAP": "Pneumonia"}},
@@ -50,14 +40,14 @@ BY_FOLDER = table(
     match="name",
 )
 HEAD = "Label Index,Diagnosis,Relative Path,Folder/ID"
-BY_SERIES = table(
+BY_SERIES = label_table(
     "series.csv",
     columns={"series": "SeriesInstanceUID", "finding": "finding", "clinical_notes": "lung range"},
     adds="yes",
     joins="series",
 )
 BY_STUDY = replace(BY_SERIES, path="studies.csv", joins="study", columns={"study": "study"})
-BY_PATIENT = table(
+BY_PATIENT = label_table(
     "clinical.csv",
     columns={
         "patient_id": "to_patient_id",
@@ -96,17 +86,12 @@ def slice_of(patient: str = "P1", study: str = "1.2.3", series: str = "1.2.3.4",
     return dicom(more=elements)
 
 
-def rows(head: str, *lines: str) -> bytes:
-    return "".join(f"{line}\n" for line in (head, *lines)).encode()
-
-
 def indexed(files: Mapping[str, bytes], *tables: LabelTable) -> tuple[list[Record], IndexReport]:
     resource, release = CATALOG.find("figure1")
     assert release is not None
     lay((resource, release), files)
     own = replace(resource, tables=tables or (SLICES,), pictures=None)
-    found = index.index_of(own, release, Store(DATA), Silent())
-    return list(query.select(found, EVERYTHING)), found.report
+    return laid.indexed((own, release))
 
 
 def by_path(records: Sequence[Record], *names: str) -> dict[object, list[object]]:
@@ -122,7 +107,9 @@ SCANS = {
 
 
 def test_a_row_of_a_folder_reaches_all_slices_below_it_and_no_others() -> None:
-    table = rows(HEAD, "0,COVID-19,./COVID-19/,P001", "55,CAP,./CAP/,cap001", "56,CAP,./CAP/,cap9")
+    table = text_of(
+        HEAD, "0,COVID-19,./COVID-19/,P001", "55,CAP,./CAP/,cap001", "56,CAP,./CAP/,cap9"
+    )
     records, report = indexed(SCANS | {"Index.csv": table}, SLICES, BY_FOLDER)
     first, second, third, last = SCANS
     assert by_path(records, "finding", "patient_id") == {
@@ -151,7 +138,7 @@ def test_a_row_of_a_folder_reaches_all_slices_below_it_and_no_others() -> None:
     ],
 )
 def test_a_folder_is_found_by_its_whole_path_or_its_name(match, written, reached) -> None:
-    files = SCANS | {"Index.csv": rows(HEAD, f"0,COVID-19,,{written}")}
+    files = SCANS | {"Index.csv": text_of(HEAD, f"0,COVID-19,,{written}")}
     records, report = indexed(files, SLICES, replace(BY_FOLDER, match=match))
     assert sum(one["finding"] == "COVID-19" for one in records) == reached
     assert report.not_added == (not reached)
@@ -159,9 +146,9 @@ def test_a_folder_is_found_by_its_whole_path_or_its_name(match, written, reached
 
 def test_rows_of_series_study_and_patient_reach_what_they_are_of_the_nearest_first() -> None:
     files = SCANS | {
-        "series.csv": rows("SeriesInstanceUID,finding,lung range", "1.2.1,SARS,48:237", "9.9,,"),
-        "studies.csv": rows("study,location", "1.2.3,Mashhad", "1.2.5,Iran"),
-        "clinical.csv": rows(
+        "series.csv": text_of("SeriesInstanceUID,finding,lung range", "1.2.1,SARS,48:237", "9.9,,"),
+        "studies.csv": text_of("study,location", "1.2.3,Mashhad", "1.2.5,Iran"),
+        "clinical.csv": text_of(
             "to_patient_id,covid19_statuses,gender_concept_name,last.status,was_ventilated",
             "A,positive,Male,deceased,Yes",
             "B,positive,Female,discharged,No",
@@ -182,8 +169,8 @@ def test_rows_of_series_study_and_patient_reach_what_they_are_of_the_nearest_fir
 
 
 def test_what_a_row_of_a_series_says_of_the_patient_reaches_the_patients_table() -> None:
-    files = {"a.dcm": slice_of(""), "series.csv": rows("uid,who", "1.2.3.4,7")}
-    files["clinical.csv"] = rows("to_patient_id,gender_concept_name", "7,F")
+    files = {"a.dcm": slice_of(""), "series.csv": text_of("uid,who", "1.2.3.4,7")}
+    files["clinical.csv"] = text_of("to_patient_id,gender_concept_name", "7,F")
     series = replace(BY_SERIES, columns={"series": "uid", "patient_id": "who"})
     people = replace(
         BY_PATIENT, columns={"patient_id": "to_patient_id", "sex": "gender_concept_name"}
@@ -192,7 +179,7 @@ def test_what_a_row_of_a_series_says_of_the_patient_reaches_the_patients_table()
     assert (one["patient_id"], one["sex"]) == ("figure1:7", "F")
 
 
-LISTED = table(
+LISTED = label_table(
     "list.csv",
     columns={"filename": "name"},
     extract={"series": "name: ^(?:.*/)?([A-Z]+_[0-9]+)_", "slice": "name: _([0-9]+)\\.png$"},
@@ -203,9 +190,9 @@ LISTED = table(
 def test_rows_of_pictures_that_lie_elsewhere_are_reached_too() -> None:
     names = ["P001/NCP_96_0032.png", "P002/NCP_97_0001.png", "stray.png"]
     files = {
-        "list.csv": rows("name", *names),
-        "Index.csv": rows(HEAD, "0,COVID-19,,P001"),
-        "series.csv": rows("SeriesInstanceUID,lung range", "NCP_97,1:9"),
+        "list.csv": text_of("name", *names),
+        "Index.csv": text_of(HEAD, "0,COVID-19,,P001"),
+        "series.csv": text_of("SeriesInstanceUID,lung range", "NCP_97,1:9"),
     }
     series = replace(
         BY_SERIES, columns={"series": "SeriesInstanceUID", "clinical_notes": "lung range"}
@@ -227,11 +214,11 @@ def test_rows_of_pictures_that_lie_elsewhere_are_reached_too() -> None:
             "`Index.csv` row 2 could be of `COVID-19 subjects/P001` or `Old/P001`",
         ),
         (
-            {"clinical.csv": rows("who,study", "A,1.2.3", "A,1.2.9")},
+            {"clinical.csv": text_of("who,study", "A,1.2.3", "A,1.2.9")},
             "study of patient `figure1:A` is `1.2.3` in `clinical.csv` row 1 and `1.2.9` in `clin",
         ),
         (
-            {"series.csv": rows("SeriesInstanceUID,who", "1.2.1,B")},
+            {"series.csv": text_of("SeriesInstanceUID,who", "1.2.1,B")},
             "to `COVID-19 subjects/P001/IM1.dcm`, and is of another patient: expected `figure1:A`",
         ),
     ],
@@ -239,7 +226,7 @@ def test_rows_of_pictures_that_lie_elsewhere_are_reached_too() -> None:
 def test_a_row_that_could_be_of_several_is_an_error_with_the_row(more, said: str) -> None:
     series = replace(BY_SERIES, columns={"series": "SeriesInstanceUID", "patient_id": "who"})
     people = replace(BY_PATIENT, columns={"patient_id": "who", "study": "study"}, values=None)
-    files = SCANS | {"Index.csv": rows(HEAD, "54,CAP,,cap001", "0,COVID-19,,P001")} | more
+    files = SCANS | {"Index.csv": text_of(HEAD, "54,CAP,,cap001", "0,COVID-19,,P001")} | more
     with pytest.raises(IntegrityError) as caught:
         indexed(files, SLICES, BY_FOLDER, people, series)
     assert said in str(caught.value)
@@ -247,21 +234,21 @@ def test_a_row_that_could_be_of_several_is_an_error_with_the_row(more, said: str
 
 def test_a_folder_of_annotations_that_has_the_name_of_one_of_images_is_no_other_one() -> None:
     files = SCANS | {"annotations/P001/a.json": b"{}", "P001/README": b"x"}
-    files["Index.csv"] = rows(HEAD, "0,COVID-19,,P001")
+    files["Index.csv"] = text_of(HEAD, "0,COVID-19,,P001")
     records, _ = indexed(files, SLICES, BY_FOLDER)
     assert [one["finding"] for one in records] == ["COVID-19", "COVID-19", None, None]
 
 
 def test_a_folder_inside_one_of_its_name_is_no_other_one() -> None:
     files = {"P001/P001/a.dcm": slice_of(), "P001/b.dcm": slice_of(number=2)}
-    files["Index.csv"] = rows(HEAD, "0,COVID-19,,P001")
+    files["Index.csv"] = text_of(HEAD, "0,COVID-19,,P001")
     records, report = indexed(files, SLICES, BY_FOLDER)
     assert [one["finding"] for one in records] == ["COVID-19", "COVID-19"]
     assert (len(records), report.conflicts) == (2, 0)
 
 
 def test_rows_of_one_key_complete_each_other_and_notes_that_differ_are_no_contradiction() -> None:
-    table = rows("SeriesInstanceUID,finding,lung range", "1.2.1,,1:9", "1.2.1,SARS,2:8")
+    table = text_of("SeriesInstanceUID,finding,lung range", "1.2.1,,1:9", "1.2.1,SARS,2:8")
     records, report = indexed(SCANS | {"series.csv": table}, SLICES, BY_SERIES)
     assert [records[0][name] for name in ("finding", "clinical_notes")] == ["SARS", "1:9"]
     assert report.conflicts == 0
@@ -270,16 +257,18 @@ def test_rows_of_one_key_complete_each_other_and_notes_that_differ_are_no_contra
 def test_a_joined_row_adds_no_licence_that_its_table_does_not_state() -> None:
     """metadata.csv of COVIDNet-CT gave its own licence to slices that it only tells of."""
     elsewhere = replace(LISTED, license="unknown")
-    files = {"list.csv": rows("name", "P001/NCP_96_0032.png")}
-    files["Index.csv"] = rows(HEAD, "0,COVID-19,,P001")
+    files = {"list.csv": text_of("name", "P001/NCP_96_0032.png")}
+    files["Index.csv"] = text_of(HEAD, "0,COVID-19,,P001")
     (one,), _ = indexed(files, elsewhere, BY_FOLDER)
     assert (one["license"], one["allows_commercial"], one["covid"]) == (None, "unknown", "yes")
 
 
 def test_a_denial_stays_one_whatever_the_patients_row_finds() -> None:
-    files = {"a.png": png(2, 2), "list.csv": rows("name,finding,who", "a.png,negative,1")}
-    files["clinical.csv"] = rows("to_patient_id,covid19_statuses", "1,positive")
-    own = table("list.csv", columns={"finding": "finding", "patient_id": "who"}, image="{name}")
+    files = {"a.png": png(2, 2), "list.csv": text_of("name,finding,who", "a.png,negative,1")}
+    files["clinical.csv"] = text_of("to_patient_id,covid19_statuses", "1,positive")
+    own = label_table(
+        "list.csv", columns={"finding": "finding", "patient_id": "who"}, image="{name}"
+    )
     people = replace(
         BY_PATIENT, columns={"patient_id": "to_patient_id", "finding": "covid19_statuses"}
     )
@@ -348,9 +337,7 @@ MIDDLES = ["a2.dcm", "b2.dcm", "cine1.dcm", "cine2.dcm", "film.dcm", "odd.png", 
 
 def test_one_per_series_is_the_middle_slice_and_a_volume_or_a_film_of_frames_is_one() -> None:
     lay(CATALOG.find("mashhad"), SERIES)
-    resource, release = CATALOG.find("mashhad")
-    assert release is not None
-    found = index.index_of(resource, release, Store(DATA), Silent())
+    found = laid.open_index(CATALOG.find("mashhad"))
     asked = Question(one_per="series")
     assert sorted(str(one["path"]) for one in query.ask([found], asked)) == MIDDLES
     passing = replace(asked, where="slice > 1")  # of those that pass
@@ -360,9 +347,7 @@ def test_one_per_series_is_the_middle_slice_and_a_volume_or_a_film_of_frames_is_
     assert (cine["slices"], cine["slice"]) == (40, None)
 
 
-def test_the_command_line_says_which_slice_stands_and_a_cohort_has_the_same(
-    covcat: Callable[..., Ran],
-) -> None:
+def test_the_command_line_says_which_slice_stands_and_a_cohort_has_the_same(covcat: Covcat) -> None:
     lay(CATALOG.find("mashhad"), SERIES)
     ask = ("mashhad", "--one-per", "series")
     ran = covcat("images", *ask, "--columns", "path", "--format", "tsv")
@@ -377,19 +362,18 @@ def test_the_command_line_says_which_slice_stands_and_a_cohort_has_the_same(
     assert "5 rows are left out: another slice of their series is chosen" in chosen.err
 
 
-def test_a_report_counts_the_series_and_their_slices(covcat: Callable[..., Ran]) -> None:
-    pytest.importorskip("jinja2")
+def test_a_report_counts_the_series_and_their_slices(covcat: Covcat) -> None:
     lay(CATALOG.find("mashhad"), SERIES)
     assert covcat("report", "mashhad", "--pictures", "0", "-o", "page.html").code == 0
     assert "8 of 12 are slices of 3 series" in Path("page.html").read_text(encoding="utf-8")
 
 
-def test_every_command_warns_of_rows_that_contradict_each_other(covcat: Callable[..., Ran]) -> None:
+def test_every_command_warns_of_rows_that_contradict_each_other(covcat: Covcat) -> None:
     """Shaped after COVID-BLUES' clinical table: a patient twice, of two ages."""
     files = {
         "lus_videos/patient_1_L1.mp4": b"x",
-        "severity.csv": rows("video_file,Severity Score,comments", "patient_1_L1,0,"),
-        "clinical_variables.csv": rows("patient_id,cov_test,pat_age", "1,1,50.0", "1,1,60.0"),
+        "severity.csv": text_of("video_file,Severity Score,comments", "patient_1_L1,0,"),
+        "clinical_variables.csv": text_of("patient_id,cov_test,pat_age", "1,1,50.0", "1,1,60.0"),
     }
     lay(CATALOG.find("covid-blues"), files)
     for command in (("images",), ("counts", "--by", "covid"), ("select",)):
@@ -408,12 +392,12 @@ ALL = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 WORDS = st.sampled_from(["", "SARS", "COVID-19", "negative", "unknown", "MERS; SARS", "=1+1"])
 KEYS = st.sampled_from(["A", "B", "C", "", "a ", "\u00e9"])
 AGES = st.sampled_from(["", "40", "41", "50+"])
-OWN = table(
+OWN = label_table(
     "list.csv",
     columns={"filename": "name", "patient_id": "who", "finding": "finding", "age": "age"},
     image="{name}",
 )
-ADDED = table(
+ADDED = label_table(
     "clinical.csv",
     columns={"patient_id": "who", "finding": "finding", "age": "age", "sex": "sex"},
     adds="yes",
@@ -428,12 +412,12 @@ ADDED = table(
 )
 def test_a_join_makes_and_takes_no_row_and_gives_no_value_that_no_row_has(own, added) -> None:
     names = [f"{at}.png" for at in range(len(own))]
-    lists = rows(
+    lists = text_of(
         "name,who,finding,age", *(",".join((n, *o)) for n, o in zip(names, own, strict=True))
     )
     files = {name: png(2, 2) for name in names[::2]} | {"list.csv": lists}
     alone, _ = indexed(files, OWN)
-    files["clinical.csv"] = rows("who,finding,age,sex", *map(",".join, added))
+    files["clinical.csv"] = text_of("who,finding,age,sex", *map(",".join, added))
     joined, report = indexed(files, OWN, ADDED)
     assert [one["image_id"] for one in joined] == [one["image_id"] for one in alone]
     assert report.rows.get("clinical.csv", 0) == sum(any(row) for row in added)
@@ -485,10 +469,10 @@ def test_a_row_of_a_folder_is_an_error_or_reaches_just_what_lies_below(
         meant = [one for one in every if means(one, name, match)]
         tops = [one for one in meant if not any(one.startswith(f"{other}/") for other in meant)]
         several += [f"`Index.csv` row {at} could be of"] if len(tops) > 1 else []
-    files = {image: png(2, 2) for image in images} | {"list.csv": rows("name", *images)}
-    files["Index.csv"] = rows("where,mark", *(f"{one},{one}!" for one in written))
+    files = {image: png(2, 2) for image in images} | {"list.csv": text_of("name", *images)}
+    files["Index.csv"] = text_of("where,mark", *(f"{one},{one}!" for one in written))
     joined = replace(BY_FOLDER, columns={"location": "mark"}, folder="{where}", match=match)
-    own = table("list.csv", columns={"filename": "name"}, image="{name}")
+    own = label_table("list.csv", columns={"filename": "name"}, image="{name}")
     if several:
         with pytest.raises(IntegrityError) as caught:
             indexed(files, own, joined)

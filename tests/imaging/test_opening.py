@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from makers.laid import DATA, open_index
 
 from covcat import seal
 from covcat.catalog import load
@@ -25,11 +26,8 @@ from covcat.imaging import checked, index, opening
 from covcat.imaging.build import IndexReport
 from covcat.imaging.checked import ReleaseState
 from covcat.imaging.opening import Index
-from covcat.progress import Silent
 from covcat.store import cached
-from covcat.store.folder import Store
 
-DATA = Path("covcat-data")
 RELEASE = DATA / "sample/1"
 INDEX = RELEASE / "index.sqlite"
 FILM = "images/synthetic-01-0-pa.png"
@@ -53,9 +51,7 @@ def here(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked() -> Index:
-    resource, release = load.load().find("sample@1")
-    assert release is not None
-    return index.index_of(resource, release, Store(DATA), Silent())
+    return open_index(load.load().find("sample@1"))
 
 
 def rows() -> list[dict]:

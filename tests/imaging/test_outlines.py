@@ -6,14 +6,13 @@ from annotations/imageannotation_ai_lung_bounding_boxes.json of Cohen's collecti
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from makers.archives import zip_of
 from makers.laid import lay
-from makers.runs import Ran
+from makers.runs import Covcat
 from makers.tables import coco, darwin, png, source_of
 
 from covcat.catalog import load
@@ -212,9 +211,7 @@ def cohen() -> None:
     lay(load.load(()).find("cohen@0.2"), files)
 
 
-def test_rows_say_what_is_drawn_where_it_is_and_if_sizes_agree(
-    covcat: Callable[..., Ran], cohen: None
-) -> None:
+def test_rows_say_what_is_drawn_where_it_is_and_if_sizes_agree(covcat: Covcat, cohen: None) -> None:
     ran = covcat("images", "cohen", "--format", "csv", "--columns", ",".join(COLUMNS))
     masks = "annotations/lungVAE-masks"
     assert ran.out.splitlines()[1:] == [
@@ -225,7 +222,7 @@ def test_rows_say_what_is_drawn_where_it_is_and_if_sizes_agree(
 
 
 def test_what_cannot_be_read_and_masks_of_another_size_are_on_the_line_of_every_command(
-    covcat: Callable[..., Ran], cohen: None
+    covcat: Covcat, cohen: None
 ) -> None:
     ran = covcat("counts", "cohen", "--by", "outlines")
     assert f"; 1 outline could not be read: `Right Lung of {BOXES}#2`" in ran.err
@@ -233,17 +230,13 @@ def test_what_cannot_be_read_and_masks_of_another_size_are_on_the_line_of_every_
     assert "1 further row about images that are not here" in ran.err  # lost.png
 
 
-def test_show_names_masks_and_outlines_among_the_labels(
-    covcat: Callable[..., Ran], cohen: None
-) -> None:
+def test_show_names_masks_and_outlines_among_the_labels(covcat: Covcat, cohen: None) -> None:
     said = covcat("show", "cohen:images/a.png").out
     assert "  outlines: Right Lung 1; Left Lung 1\n  outlines_path: annotations/image" in said
     assert "  mask_path: annotations/lungVAE-masks/a_mask.png\n  mask_fits: yes\n" in said
 
 
-def test_a_row_of_v7_says_in_which_json_of_the_zip_its_polygons_are(
-    covcat: Callable[..., Ran],
-) -> None:
+def test_a_row_of_v7_says_in_which_json_of_the_zip_its_polygons_are(covcat: Covcat) -> None:
     packed = zip_of({"1.json": darwin(["COVID-19"], 2), "2.json": darwin(["COVID-19"])})
     lay(load.load(()).find("v7"), {"annotations/covid-only.zip": packed})
     ran = covcat("images", "v7", "--all", "--format", "csv", "--columns", ",".join(COLUMNS[:3]))

@@ -3,7 +3,6 @@
 import csv
 import datetime
 import gzip
-import importlib.util
 import io
 import json
 import re
@@ -34,9 +33,6 @@ from covcat.imaging.readers.delimited import enough, unique
 
 QUICK = settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
 REAL = Path(__file__).parents[3] / "shared" / "real" / "tables" / "v7-covid-only-sample.zip"
-needs_pydicom = pytest.mark.skipif(
-    importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"
-)
 
 
 def rows_of(folder: Path, files, reader: str, path: str = "*", **keys) -> list[Row]:
@@ -64,9 +60,7 @@ def test_every_reader_of_the_catalog_has_a_module_and_is_tested_here() -> None:
     assert set(readers.READERS) == set(get_args(Reader)) == set(WORKING)
 
 
-@pytest.mark.parametrize(
-    "reader", [pytest.param(r, marks=needs_pydicom) if r == "dicom" else r for r in WORKING]
-)
+@pytest.mark.parametrize("reader", WORKING)
 def test_a_reader_reads_all_files_of_its_glob_and_no_other(reader, tmp_path) -> None:
     data, count, keys = WORKING[reader]
     files = {f"a/{name}.png": data for name in ("1", "2")} | {"b/3.png": b"of another kind"}
@@ -763,7 +757,6 @@ def test_without_pydicom_the_command_that_installs_it_is_shown(tmp_path, monkeyp
     assert raised.value.hint == "pip install 'covcat[dicom]'"
 
 
-@needs_pydicom
 @pytest.mark.parametrize("syntax", ["explicit", "implicit", "big"])
 def test_headers_are_read_as_written_and_names_of_patients_are_not(syntax, tmp_path) -> None:
     (row,) = rows_of(tmp_path, {"P 17/IM0001": dicom(syntax)}, "dicom")
@@ -787,7 +780,6 @@ def test_headers_are_read_as_written_and_names_of_patients_are_not(syntax, tmp_p
     }
 
 
-@needs_pydicom
 def test_files_that_are_no_image_of_dicom_are_rows_that_say_so(tmp_path) -> None:
     pixels = {0x7FE0_0010: None}
     report = {tag: None for tag in made.CT if tag >> 16 == 0x28} | pixels
@@ -811,7 +803,6 @@ def test_files_that_are_no_image_of_dicom_are_rows_that_say_so(tmp_path) -> None
     assert [row.cells["Rows"] for row in rows if row.file == "long"] == ["512"]
 
 
-@needs_pydicom
 @pytest.mark.parametrize(
     ("character_set", "value", "expected"),
     [
@@ -830,7 +821,6 @@ def test_text_is_decoded_as_the_header_says(character_set, value, expected, tmp_
     assert row.cells["Manufacturer"] == expected
 
 
-@needs_pydicom
 @settings(QUICK, max_examples=300)
 @given(
     edits=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), max_size=4),

@@ -1,9 +1,7 @@
 """`covcat select`: who is in a cohort, why the others are not, and that it can be made again."""
 
-import csv
 import errno
 import hashlib
-import io
 import json
 import os
 import re
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from makers.laid import lay
-from makers.runs import Ran, tree_on_disk
+from makers.runs import Ran, read_csv, tree_on_disk
 from servers.server import Answer
 from test_real_data import COHEN, REAL
 
@@ -93,22 +91,17 @@ def here(fetched) -> None:
     fetched(files())
 
 
-def rows(path: str | Path) -> list[dict[str, str]]:
-    with Path(path).open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
 def chosen(folder: str) -> str:
-    return "".join(Path(row["path"]).stem for row in rows(Path(folder, "cohort.csv")))
+    return "".join(Path(row["path"]).stem for row in read_csv(Path(folder, "cohort.csv")))
 
 
 def left_out(folder: str) -> dict[str, str]:
-    return {Path(row["image_id"]).stem: row["why"] for row in rows(Path(folder, "refused.csv"))}
+    return {Path(row["image_id"]).stem: row["why"] for row in read_csv(Path(folder, "refused.csv"))}
 
 
 def report(ran: Ran) -> dict[str, dict[str, str]]:
     assert ran.code == 0, ran.err
-    return {row["license"]: row for row in csv.DictReader(io.StringIO(ran.out), delimiter="\t")}
+    return {row["license"]: row for row in ran.rows}
 
 
 REAL_QUESTION = ["select", "cohen@0.1", "--covid", "yes", "--view", "PA"]
@@ -143,7 +136,7 @@ def test_of_76_real_rows_no_licence_allows_commercial_use(cohen) -> None:
     ):
         assert said in ran.err
     assert cohen(*COMMERCIAL, "-o", "none.csv").code == 0
-    assert (rows("none.csv"), len(rows("none.csv.refused.csv"))) == ([], 76)
+    assert (read_csv("none.csv"), len(read_csv("none.csv.refused.csv"))) == ([], 76)
 
     ran = cohen(*COMMERCIAL, "--allow-unknown-license", "--as", "copies", "-o", "some")
     assert (ran.code, ran.out) == (0, "some\n")
@@ -215,7 +208,7 @@ def test_an_image_of_two_rows_is_copied_and_counted_once(covcat, fetched) -> Non
     fetched(files(ROWS + "9,1,SARS,AP,a.png,CC BY 4.0\n"))
     ran = covcat("select", "--where", "filename = 'a.png'", "--as", "copies", "-o", "out")
     assert "1 image of 2 patients chosen, 105 B, of 2 rows" in ran.err
-    assert [row["file"] for row in rows("out/cohort.csv")] == ["images/set/images/a.png"] * 2
+    assert [row["file"] for row in read_csv("out/cohort.csv")] == ["images/set/images/a.png"] * 2
     assert "1 image: CC BY 4.0\n" in Path("out/LICENSES.txt").read_text()
 
 
@@ -224,7 +217,7 @@ def test_one_image_a_patient_over_all_releases(covcat, fetched) -> None:
     fetched(files(), later)
     options = ["--one-per", "patient", "--allow-unknown-license"]
     ran = covcat("select", "set@1", "set@2", "set@1", *options, "-o", "out")
-    places = [row["file"] for row in rows("out/cohort.csv")]
+    places = [row["file"] for row in read_csv("out/cohort.csv")]
     assert places[:2] == ["images/set@1/images/c.png", "images/set@1/images/e.png"]
     assert places[-2:] == ["images/set@2/images/h.png", "images/set@2/images/a.png"]
     assert "note: 1 image with the same bytes as another one" in ran.err
@@ -301,10 +294,10 @@ def test_a_list_and_a_table_have_the_record_beside_them(covcat, here) -> None:
     place = Path("covcat-data/set/1/files/images/f.png").absolute()
     assert Path("films.txt").read_text() == f"{place}\n"
     assert covcat("select", "--view", "AP", "-o", "films", "--as", "csv").code == 0
-    assert [row["filename"] for row in rows("films")] == ["f.png"]
+    assert [row["filename"] for row in read_csv("films")] == ["f.png"]
     for name in ("films.txt", "films"):
         assert json.loads(Path(f"{name}.query.json").read_text())["counts"]["chosen"] == 1
-        assert rows(f"{name}.refused.csv") == []
+        assert read_csv(f"{name}.refused.csv") == []
 
 
 def test_without_output_nothing_is_written(covcat, here) -> None:
@@ -336,7 +329,7 @@ def test_when_none_is_chosen_it_is_said(covcat, here) -> None:
         is None
     )
     assert covcat("select", "--finding", "MERS", "-o", "out.csv").out == "out.csv\n"
-    assert rows("out.csv") == []
+    assert read_csv("out.csv") == []
 
 
 def test_hostile_cells_harm_neither_terminal_nor_spreadsheet(covcat, fetched) -> None:
@@ -345,7 +338,7 @@ def test_hostile_cells_harm_neither_terminal_nor_spreadsheet(covcat, fetched) ->
     assert "\x1b" not in ran.out + ran.err
     assert "=cmd()\\x1b[2J" in ran.out
     covcat("select", "--license-allows", "commercial", "-o", "no.csv")
-    assert rows("no.csv.refused.csv")[0]["license"] == "'=cmd()\x1b[2J"
+    assert read_csv("no.csv.refused.csv")[0]["license"] == "'=cmd()\x1b[2J"
     covcat("select", "--allow-unknown-license", "-o", "yes")
     assert "\x1b" not in Path("yes/LICENSES.txt").read_text()
 
@@ -522,7 +515,7 @@ def test_paths_with_odd_characters_stay_as_they_are(covcat, fetched) -> None:
     options = ["select", "--allow-unknown-license", "--where", "path LIKE '%=1.png'"]
     assert covcat(*options, "--as", "copies", "-o", "out").code == 0
     assert Path("out/images/set", odd).read_bytes() == b"\x89PNG odd"
-    assert rows("out/cohort.csv")[0]["file"] == f"images/set/{odd}"
+    assert read_csv("out/cohort.csv")[0]["file"] == f"images/set/{odd}"
     covcat(*options, "-o", "out.txt")
     (line,) = Path("out.txt").read_text().splitlines()
     assert Path(line).read_bytes() == b"\x89PNG odd"
@@ -605,7 +598,7 @@ def test_masks_are_neither_chosen_nor_refused(covcat, fetched, shelf) -> None:
     edit(shelf, image, f"{image}    mask: masks/{{stem}}_mask.png\n")
     covcat("select", "--license-allows", "commercial", "-o", "out")
     assert "mask" not in chosen("out") + "".join(left_out("out"))
-    assert rows("out/cohort.csv")[0]["mask_path"] == "masks/a_mask.png"
+    assert read_csv("out/cohort.csv")[0]["mask_path"] == "masks/a_mask.png"
     assert "8 images (1 with labels, 7 without), 1 row of labels" in covcat("images").err
 
 
