@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from makers.archives import zip_of
 from makers.covid_ct import covid_ct_tables
 from makers.laid import lay
-from makers.releases import Shelf
+from makers.releases import Shelf, labelled
 from makers.runs import Covcat, Ran
 from makers.tables import coco, darwin
 from servers.server import Answer
@@ -53,22 +53,19 @@ FILES = {
     "labels.csv": LABELS.encode(),
     **{f"{number}.png": b"no picture" for number in (1, 2, 3, 4, 5)},  # nothing names the fifth
 }
-ENTRY = """\
-releases:
-  - id: "1"
-    source: made up
-    files: [{{host: web, url: https://data.example.org/a.zip, name: a.zip, unpack: zip}}]
-  - id: "2"
-    source: made up
-    files: [{{host: web, url: https://data.example.org/b.zip, name: b.zip, unpack: zip}}]
-tables:
-  - reader: delimited
-    path: labels.csv
-    source: made up
-    columns: {{patient_id: patient, finding: finding, view: view, age: age, filename: name}}
-    constants: {{modality: X-ray}}
-    image: "{{name}}"
-{published}"""
+ENTRY = labelled(
+    {
+        "patient_id": "patient",
+        "filename": "name",
+        "finding": "finding",
+        "view": "view",
+        "age": "age",
+    },
+    "{name}",
+    ("1", "2"),
+    "labels.csv",
+    constants={"modality": "X-ray"},
+)
 
 
 def put(id: str, release_id: str, files: Mapping[str, bytes], folder: Path | None = None) -> None:
@@ -94,7 +91,7 @@ def made(shelf: Shelf, covcat: Covcat) -> Callable[..., Covcat]:
     """Give a covcat that has the entry `set` with some published tables, and its release 1."""
 
     def make(published: str = "", files: Mapping[str, bytes] = FILES) -> Covcat:
-        shelf.add("set", ENTRY.format(published=published))
+        shelf.add("set", ENTRY + published)
         put("set", "1", files, shelf.folder)
         return covcat
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from makers.laid import DATA, lay, open_index
-from makers.releases import Shelf
+from makers.releases import Shelf, archives, labelled
 from makers.runs import Ran, tree_on_disk
 from makers.tables import png
 
@@ -43,33 +43,13 @@ f.png,,0,F,40.5,COVID-19,PA,X-ray,CC BY 4.0
 g.png,5,0,F,50+,NonCOVID,Convex,Ultrasound,CC BY-SA
 gone.png,6,0,M,30,COVID-19,PA,X-ray,CC BY 4.0
 """
-ENTRY = """\
-releases:
-{releases}
-tables:
-  - reader: delimited
-    path: metadata.csv
-    source: made up
-    columns:
-      patient_id: patient
-      offset: day
-      sex: sex
-      age: age
-      finding: finding
-      view: view
-      modality: modality
-      license: license
-      filename: name
-      clinical_notes: notes
-    optional: [clinical_notes]
-    image: images/{{name}}
-"""
-RELEASE = """\
-  - id: "{id}"
-    source: made up
-    files:
-      - {{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}}
-"""
+COLUMNS_OF = {
+    "patient_id": "patient",
+    "offset": "day",
+    "filename": "name",
+    "clinical_notes": "notes",
+    **{name: name for name in ("sex", "age", "finding", "view", "modality", "license")},
+}
 LETTERS = "abcdefg"
 FILMS = {f"images/{name}.png": png(4, 3) for name in LETTERS}
 INDEX = DATA / "set/1/index.sqlite"
@@ -78,8 +58,8 @@ TWO_ROWS = "a.png,1,0,F,1,SARS,PA,CT,\na.png,2,0,M,2,SARS,PA,CT,\n"
 
 def entry(shelf: Shelf, id: str = "set", releases: tuple[str, ...] = ("1",)) -> None:
     """Write an entry with a label table into the user's own catalog."""
-    text = "".join(RELEASE.format(id=one) for one in releases)
-    shelf.add(id, ENTRY.format(releases=text.rstrip("\n")))
+    notes = ["clinical_notes"]
+    shelf.add(id, labelled(COLUMNS_OF, "images/{name}", releases, optional=notes))
     path = shelf.folder / f"{id}.yaml"
     each = "  per_image: {table: metadata.csv, column: license}\n"
     path.write_text(path.read_text().replace("access: open", each + "access: open"))
@@ -916,9 +896,8 @@ def test_what_was_imported_of_a_site_without_downloads_is_listed(covcat) -> None
 
 
 def test_a_mask_is_no_row_of_the_names_of_images(covcat, shelf) -> None:
-    more = ENTRY[: ENTRY.index("tables:")].format(releases=RELEASE.format(id="1").rstrip("\n"))
     names_of = 'tables:\n  - {reader: names, path: "*", source: made up, pattern: "(?P<view>PA)"}\n'
-    shelf.add("set", f"{more}{names_of}pictures: {{exclude: [masks/*]}}\n")
+    shelf.add("set", f"{archives('1')}{names_of}pictures: {{exclude: [masks/*]}}\n")
     put(shelf, "set", {"PA/a.png": png(1, 1), "masks/a.png": png(1, 1)})
     ran = covcat("images", "--all", "--format", "ids")
     assert ran.out == "set:PA/a.png\n", ran.err

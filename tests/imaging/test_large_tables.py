@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from makers.laid import lay
-from makers.releases import Shelf
+from makers.releases import Shelf, labelled
 from makers.tables import darwin, png, sheet_xml, source_of, with_parts
 from makers.tables import workbook as workbook_of
 
@@ -343,19 +343,6 @@ def test_what_rows_add_to_one_image_is_bounded() -> None:
         labels.merge({"raw": "{}", "age": None}, further())
 
 
-ENTRY = """\
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: web, name: a.zip, url: "https://example.org/a.zip", unpack: zip}]
-tables:
-  - reader: READER
-    path: table
-    source: made up
-    columns: {filename: id, finding: finding}
-    image: "{id}"
-    match: name
-"""
 MORE = """\
   - reader: delimited
     path: more
@@ -368,7 +355,9 @@ MORE = """\
 
 def put(folder: Path, reader: str, files: Mapping[str, bytes], more: str = "") -> None:
     """Make a release as if it had been fetched."""
-    Shelf(folder / "catalog").add("set", ENTRY.replace("READER", reader) + more)
+    columns = {"filename": "id", "finding": "finding"}
+    table = labelled(columns, "{id}", path="table", reader=reader, match="name")
+    Shelf(folder / "catalog").add("set", table + more)
     found = load.load((folder / "catalog",)).find("set@1")
     lay(found, {**files, "a.png": png(5, 5)}, data=folder / "data")
 

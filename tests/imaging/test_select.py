@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from makers.laid import lay
+from makers.releases import labelled
 from makers.runs import Ran, read_csv, tree_on_disk
 from servers.server import Answer
 from test_real_data import COHEN, REAL
@@ -34,27 +35,10 @@ ROWS = """\
 6,1,SARS,PA,h.png,listed as authorized for everyone
 """
 NAMES = "abcdefgh"
-TABLE = """\
-releases:
-{releases}
-tables:
-  - reader: delimited
-    path: metadata.csv
-    source: made up
-    columns:
-      patient_id: patientid
-      offset: offset
-      finding: finding
-      view: view
-      filename: filename
-      license: license
-    image: "images/{{filename}}"
-"""
-RELEASE = """\
-  - id: "{id}"
-    source: made up
-    files: [{{host: web, name: a.zip, url: "https://data.example.org/{name}-{id}.zip", unpack: zip}}]
-"""
+COLUMNS = {
+    "patient_id": "patientid",
+    **{name: name for name in ("offset", "finding", "view", "filename", "license")},
+}
 
 
 def files(rows: str = ROWS) -> dict[str, bytes]:
@@ -75,9 +59,8 @@ def fetched(shelf):
     """Return what puts a made-up set there whose images have licences of their own."""
 
     def put(*states: dict[str, bytes], name: str = "set") -> None:
-        numbers = range(1, len(states) + 1)
-        releases = "".join(RELEASE.format(id=number, name=name) for number in numbers)
-        shelf.add(name, TABLE.format(releases=releases))
+        numbers = [str(number) for number in range(1, len(states) + 1)]
+        shelf.add(name, labelled(COLUMNS, "images/{filename}", numbers))
         per_image = "  per_image: {table: metadata.csv, column: license}\naccess:"
         edit(shelf, "access:", per_image, name)
         for number, state in zip(numbers, states, strict=True):

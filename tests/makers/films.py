@@ -5,34 +5,15 @@ import io
 from collections.abc import Iterable, Mapping
 
 from makers.pictures import encoded, film
+from makers.releases import labelled
 
 COLUMNS = (
     *("patientid", "offset", "sex", "age", "finding", "view", "filename", "license", "split"),
     *("location", "clinical_notes"),
 )
-ENTRY = """\
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}]
-tables:
-  - reader: delimited
-    path: metadata.csv
-    source: made up
-    columns:
-      patient_id: patientid
-      offset: offset
-      sex: sex
-      age: age
-      finding: finding
-      view: view
-      filename: filename
-      license: license
-      split: split
-      location: location
-      clinical_notes: clinical_notes
-    image: "images/{filename}"
-"""
+ENTRY = labelled(
+    {"patient_id": "patientid", **{name: name for name in COLUMNS[1:]}}, "images/{filename}"
+)
 Row = Mapping[str, object]
 
 

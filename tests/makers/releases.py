@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,44 @@ access: open
 citation:
   - {{entry: misc, key: {id}, source: made up, fields: {{title: A set, year: "2020"}}}}
 {more}"""
+
+
+def _yaml(value: object) -> str:
+    """Return a value as YAML: texts as they are, lists as JSON, which YAML reads too."""
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)
+
+
+def archives(*releases: str) -> str:
+    """Return the releases of an entry: of each an archive."""
+    each = (
+        f'  - id: "{id}"\n    source: made up\n    files: [{{host: web, name: a.zip, '
+        f'url: "https://data.example.org/{id}.zip", unpack: zip}}]\n'
+        for id in releases
+    )
+    return "releases:\n" + "".join(each)
+
+
+def labelled(
+    columns: Mapping[str, str],
+    image: str,
+    releases: Sequence[str] = ("1",),
+    path: str = "metadata.csv",
+    reader: str = "delimited",
+    **keys: object,
+) -> str:
+    """Return the releases of an entry and their table of labels; `keys` are the table's further."""
+    lines = "".join(f"      {label}: {column}\n" for label, column in columns.items())
+    more = "".join(f"    {key}: {_yaml(value)}\n" for key, value in keys.items())
+    return (
+        f"{archives(*releases)}tables:\n  - reader: {reader}\n    path: {path}\n"
+        f'    source: made up\n    image: "{image}"\n{more}    columns:\n{lines}'
+    )
+
+
+NUMBERED = labelled(  # a set whose table numbers patients
+    {"patient_id": "patientid", "finding": "finding", "view": "view", "filename": "filename"},
+    "images/{filename}",
+)
 
 
 @dataclass
@@ -112,8 +150,3 @@ releases:
             unpack = "zip" if name.endswith(".zip") else "none"
             rows.append({"url": f"{at}/{name}", "name": name, "unpack": unpack, **pins})
         self.add_files(id, *rows)
-
-
-def _yaml(value: object) -> str:
-    """Return a value as YAML: texts as they are, lists as JSON, which YAML reads too."""
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)

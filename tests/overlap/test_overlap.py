@@ -8,6 +8,7 @@ import cv2
 import pytest
 from makers.laid import lay
 from makers.pictures import encoded, film
+from makers.releases import labelled
 from makers.runs import read_csv
 
 from covcat.catalog import load
@@ -16,20 +17,12 @@ from covcat.overlap.matrix import count_shared, pair_files
 from covcat.overlap.pairs import Pair, Picture
 from covcat.store import overlaps
 
-ENTRY = """\
-{contains}releases:
-  - id: "1"
-    source: made up
-    files:
-      - {{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}}
-tables:
-  - reader: delimited
-    path: t.csv
-    source: made up
-    columns: {{patient_id: patient, finding: finding, split: split, license: license}}
-    optional: [split, license]
-    image: "{{name}}"
-"""
+ENTRY = labelled(
+    {"patient_id": "patient", **{name: name for name in ("finding", "split", "license")}},
+    "{name}",
+    path="t.csv",
+    optional=["split", "license"],
+)
 HEADER = "name,patient,finding,split,license\n"
 CLAIM = "contains:\n  - {resource: two, evidence: made up, source: made up}\n"
 
@@ -43,7 +36,7 @@ def put(shelf) -> Callable[..., Path]:
     """Write a release of a set with a label table; return its folder."""
 
     def write(id: str, rows: str, files: Mapping[str, bytes], contains: str = "") -> Path:
-        shelf.add(id, ENTRY.format(contains=contains))
+        shelf.add(id, contains + ENTRY)
         catalog = load.load((shelf.folder,))
         return lay(catalog.find(id), {"t.csv": (HEADER + rows).encode(), **files})
 

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import pytest
 from makers.laid import lay
-from makers.releases import Shelf
+from makers.releases import NUMBERED, Shelf
 from makers.runs import Covcat, read_csv, tree_on_disk
-from makers.split_rows import ENTRY
 from test_real_data import REAL
 
 from covcat.catalog import load
@@ -47,7 +46,7 @@ def many(patients: int, each: int = 3) -> list[Row]:
 @pytest.fixture
 def put(shelf: Shelf) -> Put:
     """Lay the release `set@1` with a table and a picture for each name of it."""
-    shelf.add("set", ENTRY)
+    shelf.add("set", NUMBERED)
 
     def lay_rows(rows: Iterable[Row], alike: Mapping[str, str] = {}) -> None:
         rows = list(rows)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 from makers.laid import lay
-from makers.releases import Shelf
+from makers.releases import NUMBERED, Shelf
 from makers.runs import Ran
-from makers.split_rows import ENTRY
 from test_real_data import REAL
 
 from covcat.catalog import load
@@ -31,7 +30,7 @@ Check = Callable[..., Ran]
 
 @pytest.fixture
 def here(shelf: Shelf) -> None:
-    shelf.add("set", ENTRY)
+    shelf.add("set", NUMBERED)
     names = [row["filename"] for row in csv.DictReader(io.StringIO(ROWS))]
     pictures = {f"images/{name}": b"\x89PNG " + ALIKE.get(name, name).encode() for name in names}
     lay(load.load((shelf.folder,)).find("set@1"), {"metadata.csv": ROWS.encode(), **pictures})
@@ -190,7 +189,7 @@ def test_classes_that_number_their_own_files_have_no_name_in_common(here, check:
 def test_a_name_that_every_set_has_is_no_picture_here_unless_it_is_said(
     shelf: Shelf, check: Check
 ) -> None:
-    shelf.add("set", ENTRY)
+    shelf.add("set", NUMBERED)
     table = "patientid,finding,view,filename\n1,SARS,PA,1.png\n1,SARS,PA,2.png\n"
     pictures = {f"images/{n}.png": PNG + n.encode() for n in "12"}
     lay(load.load((shelf.folder,)).find("set@1"), {"metadata.csv": table.encode(), **pictures})
