@@ -242,7 +242,7 @@ class Cohort:
         """Give every row as the record of its picture, judged by itself."""
         columns = (*COUNTED, *_JOINING)
         for batch in self._each(columns):
-            of = {"resource": batch.part.resource.id, "release": batch.part.release.id}
+            of: Record = {"resource": batch.part.resource.id, "release": batch.part.release.id}
             for record, why in batch.records(columns):
                 yield record | of, why
 
