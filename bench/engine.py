@@ -41,7 +41,7 @@ WORKERS = [f"10.77.0.{number}" for number in range(11, 15)]
 RUN = f"covcat{os.getpid() % 10_000}"  # begins the names of this run's namespaces
 HUB = f"{RUN}-hub"
 ADDRESS = f"tcp://{SCHEDULER}:8786"
-CUT = 20  # seconds
+CUT, IDLE = 20, 15  # seconds
 
 
 def ip(*words: str) -> None:
@@ -81,6 +81,7 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.running = folder, dict[str, subprocess.Popen[bytes]]()
+        self.idle = 0.0
 
     def begin(self, address: str) -> None:
         """Start the scheduler, or a worker."""
@@ -106,6 +107,12 @@ class Processes:
             role = "scheduler" if address == SCHEDULER else "workers"
             found[role] += sum(map(int, words[11:13])) / os.sysconf("SC_CLK_TCK")
         return found
+
+    def look_idle(self) -> None:
+        """Look how many seconds of processors all take in a second in which nobody asks them."""
+        before, since = sum(self.spent().values()), time.monotonic()
+        time.sleep(IDLE)
+        self.idle = (sum(self.spent().values()) - before) / (time.monotonic() - since)
 
     def end(self) -> None:
         """Kill all."""
@@ -191,11 +198,12 @@ class Ran:
     said: str
     clock: float
     spent: dict[str, float]
+    idle: float = 0.0  # of these, what a cluster takes while nobody asks
 
     @property
-    def total(self) -> float:
-        """Return the seconds of all processors."""
-        return sum(self.spent.values())
+    def work(self) -> float:
+        """Return the seconds of all processors but for those."""
+        return sum(self.spent.values()) - self.idle
 
 
 def timed(folder: Path, processes: Processes, name: str, *, far: bool, of: str = MANY) -> Ran:
@@ -207,31 +215,36 @@ def timed(folder: Path, processes: Processes, name: str, *, far: bool, of: str =
     spent = {"caller": now.ru_utime - own.ru_utime + now.ru_stime - own.ru_stime}
     if far:
         spent |= {role: its - before[role] for role, its in processes.spent().items()}
-    return Ran(said, clock, spent)
+    return Ran(said, clock, spent, processes.idle * clock if far else 0.0)
 
 
-def compare(folder: Path, processes: Processes, name: str, of: str, pairs: int) -> bool:
-    """Run a command here and there by turns, and print the medians; tell if all said the same."""
-    here, there = list[Ran](), list[Ran]()
-    for _ in range(pairs):
-        here.append(timed(folder, processes, name, far=False, of=of))
-        there.append(timed(folder, processes, name, far=True, of=of))
-    said = {one.said for one in [*here, *there]}
-    clock, total = (
-        [median(getattr(one, what) for one in some) for some in (here, there)]
-        for what in ("clock", "total")
-    )
-    by = ", ".join(
-        f"{role} {median(one.spent[role] for one in there):.1f}" for role in there[0].spent
-    )
+def compare(folder: Path, processes: Processes, name: str, pairs: int) -> bool:
+    """Run a command here and there by turns, and print medians; tell if all said the same."""
+    works, are_same = dict[str, tuple[float, float]](), list[bool]()
+    for of in (FEW, MANY):
+        here, there = list[Ran](), list[Ran]()
+        for _ in range(pairs):
+            here.append(timed(folder, processes, name, far=False, of=of))
+            there.append(timed(folder, processes, name, far=True, of=of))
+        are_same.append(len({one.said for one in [*here, *there]}) == 1)
+        works[of] = median(one.work for one in here), median(one.work for one in there)
+        by = [f"{role} {median(one.spent[role] for one in there):.2f}" for role in there[0].spent]
+        clocks = [median(one.clock for one in some) for some in (here, there)]
+        print(
+            f"{name} of {of}: {'the same' if are_same[-1] else 'DIFFERS'}; processors "
+            f"{works[of][0]:.2f} s here, {works[of][1]:.2f} s there ({', '.join(by)}, less idle "
+            f"{median(one.idle for one in there):.2f}): {works[of][1] / works[of][0]:.2f} times; "
+            f"clock {clocks[0]:.1f} s, {clocks[1]:.1f} s: {clocks[1] / clocks[0]:.2f} times",
+            flush=True,
+        )
+    once = works[FEW][1] - works[FEW][0]
+    here_each, there_each = (works[MANY][at] - works[FEW][at] for at in (0, 1))
     print(
-        f"{name} of {of}: {'the same' if len(said) == 1 else f'DIFFERS: {said}'}; "
-        f"processors {total[0]:.2f} s here, {total[1]:.2f} s there ({by}): "
-        f"{total[1] / total[0]:.2f} times, {total[1] - total[0]:+.2f} s; "
-        f"clock {clock[0]:.1f} s, {clock[1]:.1f} s: {clock[1] / clock[0]:.2f} times",
+        f"{name}: {once:+.2f} s at the start, whatever is asked; then {there_each / here_each:.2f} "
+        f"times ({here_each:.2f} s here, {there_each:.2f} s there)",
         flush=True,
     )
-    return len(said) == 1
+    return all(are_same)
 
 
 def disturb(processes: Processes, how: str) -> None:
@@ -239,9 +252,6 @@ def disturb(processes: Processes, how: str) -> None:
     if how == "two workers killed":
         for address in WORKERS[:2]:
             processes.kill(address)
-        time.sleep(CUT)
-        for address in WORKERS[:2]:
-            processes.begin(address)
     elif how == "scheduler restarted":
         for address in [*processes.running]:
             processes.kill(address)
@@ -270,6 +280,8 @@ def endure(folder: Path, processes: Processes, name: str, faults: Sequence[str])
         print(f"{name}: {fault}, {'TOO LATE' if ran.poll() is not None else 'amid the work'}")
         disturb(processes, fault)
     found = finish(folder, ran)
+    for address in {SCHEDULER, *WORKERS} - processes.running.keys():
+        processes.begin(address)
     if found != right:  # it stopped: what it says to type is the same command again
         print(f"{name}: {found[-500:]}")
         found = finish(folder, run(folder, name, far=True))
@@ -307,12 +319,9 @@ def main() -> None:
             processes.begin(address)
         for name in COMMANDS:  # begins when all are there; workers import what they need
             finish(folder, run(folder, name, far=True, of=FEW))
-        good = [
-            compare(folder, processes, name, of, asked.pairs)
-            for name in names
-            for of in (FEW, MANY)
-            if asked.pairs
-        ]
+        processes.look_idle()
+        print(f"idle, scheduler and workers take {processes.idle:.3f} s of processors a second")
+        good = [compare(folder, processes, name, asked.pairs) for name in names if asked.pairs]
         for name in () if asked.quick else names:
             several = [FAULTS] if name == "overlap" else [[one] for one in FAULTS]  # it takes long
             good += [endure(folder, processes, name, faults) for faults in several]

@@ -32,6 +32,12 @@ def test_every_task_is_done_once_and_its_result_is_beside_it(tmp_path):
     assert sorted((tmp_path / "log").read_text().split()) == sorted(texts)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say it")
+def test_as_many_processes_work_as_a_job_may_use_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    assert engine.cores() == 3
+
+
 def test_progress_hears_of_every_byte(tmp_path):
     heard = []
     bar = Callback(lambda label, size, total: heard.append((label, size, total)))

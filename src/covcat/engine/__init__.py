@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from covcat.engine.batches import (
+    BATCH_TASKS,
     Batch,
     Crew,
     Died,
@@ -26,9 +27,10 @@ from covcat.engine.batches import (
 )
 from covcat.progress import Progress, Unit
 
-__all__ = ["Died", "Task", "advance", "choose", "is_far", "listener", "run"]
+__all__ = ["Died", "Task", "advance", "choose", "cores", "is_far", "listener", "run"]
 
-_LIGHT = 16  # times what is sent at once of heavy work
+_LIGHT = 32  # times what is sent at once of heavy work, at most
+_EACH = 4  # batches that fall to each thread of a cluster, at least
 Here = Literal["processes", "threads"]
 _chosen: tuple[str, Path] | None = None  # address of a scheduler, and the data folder
 
@@ -62,10 +64,12 @@ def run(
     fill: Callable[[Any], Any] | None = None,
     reads: Iterable[Path] = (),
     unit: Unit = "bytes",
+    light: bool = False,
 ) -> Generator[list[tuple[Task, Any]]]:
     """Give batches of tasks with their results, in any order; close it, and all work ends.
 
-    `here` is how it is done on this machine. `fill` makes of the argument of a task, just before
+    `here` is how it is done on this machine; `light` work is done sooner than it is sent to a
+    cluster, if little of it is sent at once. `fill` makes of the argument of a task, just before
     it is given, what the work gets; `reads` are the folders that it reads; `unit` is what the sizes
     of tasks count.
 
@@ -74,11 +78,10 @@ def run(
         NetworkError: the cluster does not answer any more.
         Exception: what the work raised.
     """
-    is_light = here == "threads" and is_far()  # to send it takes longer than to do it
-    waiting = deque(in_batches(tasks, _LIGHT if is_light else 1))
-    if not waiting:
+    every = [*tasks]
+    if not every:
         return
-    bar = progress.start(label, sum(batch.bytes for batch in waiting), unit=unit)
+    bar = progress.start(label, sum(task.bytes for task in every), unit=unit)
     crew: Crew | None = None
 
     def hear(batch: Batch, size: int) -> None:
@@ -86,8 +89,9 @@ def run(
         progress.advance(bar, size)
 
     try:
-        size = min(workers or cores(), len(waiting))
-        crew = _crew(Order(work, hear, fill), size, here, reads, progress)
+        crew = _crew(Order(work, hear, fill), workers or cores(), here, reads, progress)
+        share = len(every) // (_EACH * crew.size * BATCH_TASKS) if light and is_far() else 1
+        waiting = deque(in_batches(every, min(max(share, 1), _LIGHT)))
         while waiting or crew.busy:
             crew.give(waiting)
             for batch, results in crew.done(waiting):

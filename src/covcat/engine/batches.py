@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 Work = Callable[[Any], Any]
 _BATCH_BYTES = 4 << 20
-_BATCH_TASKS = 32
+BATCH_TASKS = 32
 _TRIES = 2
 
 
@@ -73,6 +73,11 @@ class Crew(Protocol):
     """Those who do the work."""
 
     @property
+    def size(self) -> int:
+        """How many batches they can do at once."""
+        ...
+
+    @property
     def busy(self) -> Sized:
         """What of it they have."""
         ...
@@ -100,7 +105,7 @@ class Raised:
 def in_batches(tasks: Iterable[Task], times: int = 1) -> Iterator[Batch]:
     """Put tasks together until they have about one size, or so many times that."""
     batch, size = Batch([]), 0
-    most, most_bytes = times * _BATCH_TASKS, times * _BATCH_BYTES
+    most, most_bytes = times * BATCH_TASKS, times * _BATCH_BYTES
     for task in tasks:
         if batch.tasks and (size + task.bytes > most_bytes or len(batch.tasks) >= most):
             yield batch

@@ -47,18 +47,27 @@ class Cluster:
         hear = self._news.put
         self._scheduler.client.subscribe_topic(self._topic, lambda event: hear(tuple(event[1])))
 
+    @property
+    def size(self) -> int:
+        """How many threads its workers have."""
+        return self._scheduler.threads
+
     def give(self, waiting: deque[Batch]) -> None:
-        """Give out so much that no worker is without, and no more."""
-        most = max(_FEWEST, 2 * self._scheduler.threads)
-        while waiting and len(self.busy) < most and self._away_since is None:
+        """Give out so much that no worker is without, and no more; several cost Dask as one."""
+        most = max(_FEWEST, 2 * self.size)
+        if self._away_since is not None or not waiting or 2 * len(self.busy) > most:
+            return
+        given = dict[str, Batch]()
+        while waiting and len(self.busy) + len(given) < most:
             batch = waiting.popleft()
             batch.tries += 1
             self._given += 1
-            key = f"{self._topic}-{self._given}"
-            packed = pack(self._order.work, self._order.arguments(batch))
-            call = (serve, packed, self._seen, self._topic, key)
-            future = self._scheduler.client.submit(*call, key=key, pure=False)
-            self.busy[key] = (future, batch)
+            given[f"{self._topic}-{self._given}"] = batch
+        packed = [pack(self._order.work, self._order.arguments(one)) for one in given.values()]
+        same = {"seen": self._seen, "topic": self._topic, "key": [*given], "pure": False}
+        futures = self._scheduler.client.map(serve, packed, [*given], **same)
+        for future in futures:
+            self.busy[future.key] = (future, given[future.key])
             future.add_done_callback(lambda future: self._news.put((future.key, None)))
 
     def done(self, waiting: deque[Batch]) -> Iterator[Done]:

@@ -18,14 +18,14 @@ class Processes:
     """A crew of processes; what they say goes through pipes."""
 
     def __init__(self, order: Order, size: int) -> None:
-        self._order, self._size = order, size
+        self._order, self.size = order, size
         self._idle: list[_Worker] = []
         self.busy: dict[Connection, tuple[_Worker, Batch]] = {}
         self._deaths, self._has_done = 0, False
 
     def give(self, waiting: deque[Batch]) -> None:
         """Give each process that has nothing to do a batch; start those that there are to be."""
-        while waiting and len(self.busy) < self._size:
+        while waiting and len(self.busy) < self.size:
             worker = self._idle.pop() if self._idle else _Worker()
             batch = waiting.popleft()
             batch.tries += 1

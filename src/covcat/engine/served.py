@@ -68,7 +68,7 @@ def pack(work: Work, arguments: list[Any]) -> bytes:
     return pickle.dumps((work, arguments), _PROTOCOL)
 
 
-def serve(batch: bytes, seen: Seen, topic: str, key: str) -> bytes | Raised | Differs:
+def serve(batch: bytes, name: str, seen: Seen, topic: str) -> bytes | Raised | Differs:
     """Do a batch, and tell now and then how far it is; return its results, as bytes."""
     from distributed import get_worker
 
@@ -83,7 +83,7 @@ def serve(batch: bytes, seen: Seen, topic: str, key: str) -> bytes | Raised | Di
         nonlocal told, since
         told += size
         if time.monotonic() - since > _TELL:
-            worker.log_event(topic, [key, told])
+            worker.log_event(topic, [name, told])
             told, since = 0, time.monotonic()
 
     results = work_on(work, arguments, hear)

@@ -13,13 +13,13 @@ class Threads:
     """A crew of threads; each has a batch in hand, and one that waits for it."""
 
     def __init__(self, order: Order, size: int) -> None:
-        self._order, self._size = order, size
+        self._order, self.size = order, size
         self._pool = ThreadPoolExecutor(size)
         self.busy: dict[Future[Any], Batch] = {}
 
     def give(self, waiting: deque[Batch]) -> None:
         """Let no thread be without work."""
-        while waiting and len(self.busy) < 2 * self._size:
+        while waiting and len(self.busy) < 2 * self.size:
             batch = waiting.popleft()
             hear = partial(self._order.hear, batch)
             work, arguments = self._order.work, self._order.arguments(batch)

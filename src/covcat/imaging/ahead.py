@@ -142,7 +142,8 @@ def _read(
     some = [[*paths[start : start + _AT_ONCE]] for start in starts]
     tasks = [Task(str(at), len(one), (str(folder), one, table)) for at, one in enumerate(some)]
     found: dict[str, list[Any]] = {}
-    batches = engine.run(read, tasks, progress, label, unit="rows", reads=[folder])
+    how: Any = {"unit": "rows", "reads": [folder], "light": True}
+    batches = engine.run(read, tasks, progress, label, **how)
     with closing(batches):
         for task, result in (done for batch in batches for done in batch):
             found[task.key] = read(task.argument) if isinstance(result, Died) else result

@@ -132,8 +132,8 @@ def look_at_all(
     """
     place = str(folder)
     tasks = (Task(str(at), size, (place, one)) for at, (size, one) in enumerate(files))
-    how = engine.run(look, tasks, progress, label, here="threads", reads=[folder])
-    with closing(how) as batches:
+    how: Any = {"here": "threads", "reads": [folder], "light": True}
+    with closing(engine.run(look, tasks, progress, label, **how)) as batches:
         for task, result in (done for batch in batches for done in batch):
             is_dead = isinstance(result, Died)  # of a lack of memory, perhaps: here there may be
             yield int(task.key), look(task.argument) if is_dead else result
