@@ -28,7 +28,7 @@ from covcat.names import is_litter
 from covcat.progress import Progress
 from covcat.store import overlaps
 from covcat.store.folder import MANIFEST, SUMS
-from covcat.store.manifest import Manifest, load, sums_agree
+from covcat.store.manifest import Manifest, load, sha256_of, sums_agree
 
 _SHOWN = 20  # kinds of a thing that a report names
 _KINDS = 10_000  # that are counted
@@ -337,7 +337,7 @@ class _Subjects:
     def __init__(self, folder: Path) -> None:
         known = overlaps.last(folder)
         self.pictures = {one.path: one for one in known.pictures} if known else {}
-        is_as_then = known is not None and known.manifest_sha256 == overlaps.manifest_sha256(folder)
+        is_as_then = known is not None and known.manifest_sha256 == sha256_of(folder)
         self.patients = known.patients if known is not None and is_as_then else {}
 
     def of(self, record: Record, sha256: str | None) -> Record:

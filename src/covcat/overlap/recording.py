@@ -8,7 +8,7 @@ from covcat.overlap.labelled import Joined, Labelled, standing_for, subject_alon
 from covcat.overlap.matrix import pair_files
 from covcat.overlap.pairs import Pair, Picture
 from covcat.overlap.run import BYTES
-from covcat.store import overlaps
+from covcat.store import manifest, overlaps
 from covcat.store.folder import Store
 from covcat.store.overlaps import Look, Looks, Sighting
 
@@ -97,7 +97,7 @@ def write_records(
     Raises:
         DiskError: it can be written nowhere.
     """
-    digests = {name: overlaps.manifest_sha256(folder) for name, folder in folders.items()}
+    digests = {name: manifest.sha256_of(folder) for name, folder in folders.items()}
     lying = {f"{one}@{release}" for one, release, _ in store.releases()}
     stay: dict[str, str] = {}
     for name, folder in folders.items():

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from covcat.catalog.entries import USES
 from covcat.imaging.cohort import IndexedRelease
-from covcat.store.manifest import Manifest, load
-from covcat.store.overlaps import manifest_sha256
+from covcat.store.manifest import Manifest, load, sha256_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,4 @@ def holdings_of(
     parts: Sequence[IndexedRelease], told: Mapping[str, Mapping[str, object]]
 ) -> list[Holding]:
     """Return what is here of each release; `told` is what `status` tells, by ID@RELEASE."""
-    return [
-        Holding(one, load(one.folder), told[one.name], manifest_sha256(one.folder)) for one in parts
-    ]
+    return [Holding(one, load(one.folder), told[one.name], sha256_of(one.folder)) for one in parts]

@@ -3,6 +3,7 @@
 A manifest is read like any other untrusted file: it may have been edited, cut or made elsewhere.
 """
 
+import hashlib
 import json
 import re
 import sys
@@ -217,6 +218,11 @@ def raw(folder: Path) -> bytes:
     """Return the record of a release folder as it lies there."""
     with _errors(folder / MANIFEST), opened(folder / MANIFEST) as stream:
         return stream.read(MAX_BYTES)
+
+
+def sha256_of(folder: Path) -> str:
+    """Return the digest of a release's record, by which it is known again."""
+    return hashlib.sha256(raw(folder)).hexdigest()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ What it says of a picture holds for a file of that sha256 alone.
 """
 
 import errno
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -106,7 +105,7 @@ def write(
         schema="covcat.overlap-record/1",
         found_at=manifest.now(),
         method=method,
-        manifest_sha256=manifest_sha256(folder),
+        manifest_sha256=manifest.sha256_of(folder),
         others=others,
         patients=patients,
         pictures=pictures,
@@ -145,7 +144,7 @@ def last(folder: Path) -> OverlapRecord | None:
 def current(folder: Path) -> OverlapRecord | None:
     """Return the same, unless the release was changed since."""
     record = last(folder)
-    is_of_this = record is not None and record.manifest_sha256 == manifest_sha256(folder)
+    is_of_this = record is not None and record.manifest_sha256 == manifest.sha256_of(folder)
     return record if is_of_this else None
 
 
@@ -167,8 +166,3 @@ def _inside(folder: Path) -> dict[str, Any]:
                 if found is not None:
                     return found
     return {}
-
-
-def manifest_sha256(folder: Path) -> str:
-    """Return the digest of a release's record, by which it is known again."""
-    return hashlib.sha256(manifest.raw(folder)).hexdigest()

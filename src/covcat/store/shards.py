@@ -13,8 +13,8 @@ from typing import Any
 from covcat.engine.shards import Shard
 from covcat.files import disk_errors, make_folder, opened, write_file
 from covcat.seal import parse_json, sealed, unsealed
+from covcat.store import manifest
 from covcat.store.folder import PRIVATE
-from covcat.store.overlaps import manifest_sha256
 from covcat.version import __version__
 
 _FOLDER = "shards"
@@ -61,7 +61,7 @@ def kept(release: Path, kind: str) -> dict[str, Any]:
 
 def _made_by(release: Path) -> dict[str, str | None]:
     """Return what must be now as it was when a shard was done."""
-    return {"covcat": __version__, "manifest_sha256": manifest_sha256(release)}
+    return {"covcat": __version__, "manifest_sha256": manifest.sha256_of(release)}
 
 
 def every(release: Path, kind: str, suffix: str) -> list[Path]:

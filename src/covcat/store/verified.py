@@ -3,7 +3,6 @@
 It is in no digest and proves nothing: who doubts a release verifies it again.
 """
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -51,7 +50,7 @@ def note(store: Store, folder: Path, *, ok: bool, quick: bool, **counts: int) ->
     """
     verdict = Verdict(
         schema="covcat.verified/1",
-        manifest_sha256=_digest_of(folder),
+        manifest_sha256=manifest.sha256_of(folder),
         verified_at=manifest.now(),
         ok=ok,
         quick=quick,
@@ -70,9 +69,5 @@ def last(folder: Path) -> Verdict | None:
     with suppress(OSError, ValueError, CovcatError):  # none, damaged, or of a newer covcat
         with opened(path, follow=False) as stream:
             found = parse_record(path, stream.read(_MOST_BYTES), Verdict, SCHEMA)
-        return found if found.manifest_sha256 == _digest_of(folder) else None
+        return found if found.manifest_sha256 == manifest.sha256_of(folder) else None
     return None
-
-
-def _digest_of(folder: Path) -> str:
-    return hashlib.sha256(manifest.raw(folder)).hexdigest()
