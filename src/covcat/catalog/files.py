@@ -29,6 +29,7 @@ class File(Noun):
     # By which keys its host knows it. Journals on people's disks state these by name: a key may be
     # added, and is left out where it is not set; none may be renamed or dropped.
     IDENTITY: ClassVar[tuple[str, ...]] = ()
+    NAMES_ONE: ClassVar[str] = ""  # the key without which it is a set; "" if it is one file
 
     name: FileName | None = None  # as kept; hosts that need none derive it
     mirrors: tuple[DataUrl, ...] = ()  # further addresses of the same bytes, tried in order
@@ -50,12 +51,12 @@ class File(Noun):
     @property
     def is_set(self) -> bool:
         """True if its host lists what it stands for: perhaps a thousand files."""
-        return False
+        return bool(self.NAMES_ONE) and getattr(self, self.NAMES_ONE) is None
 
     @property
     def is_of_series(self) -> bool:
         """True if it stands for the objects of the series that its release names."""
-        return False
+        return self.is_set and getattr(self, "prefix", "") is None
 
     @property
     def identity(self) -> dict[str, str]:
@@ -110,16 +111,12 @@ class DataverseFile(File):
     """Every file of a Dataverse data set, or one `file` of it, by its id."""
 
     IDENTITY = ("server", "doi", "version", "file")
+    NAMES_ONE = "file"
     host: Literal["dataverse"]
     server: DataUrl
     doi: Annotated[str, Matches(r"10\.\d+/\S+", "a DOI like 10.7910/DVN/6ACUZI")]
     version: Annotated[str, Matches(r"[0-9]+\.[0-9]+", "a version like 1.0")] | None = None
     file: Count | None = None
-
-    @property
-    def is_set(self) -> bool:
-        """True unless one file is named."""
-        return self.file is None
 
 
 class ZenodoFile(File):
@@ -146,15 +143,11 @@ class MendeleyFile(File):
     """A Mendeley Data set (or one `file` of it, by its uuid)."""
 
     IDENTITY = ("dataset", "version", "file")
+    NAMES_ONE = "file"
     host: Literal["mendeley"]
     dataset: Annotated[str, Matches(r"[a-z0-9]{6,20}", "a Mendeley data set id")]
     version: Count
     file: Annotated[str, Matches(r"[0-9a-f-]{36}", "a uuid")] | None = None
-
-    @property
-    def is_set(self) -> bool:
-        """True unless one file is named."""
-        return self.file is None
 
 
 class KaggleFile(File):
@@ -175,21 +168,12 @@ class S3File(File):
     """One object of a public bucket; all below a `prefix`; or those of the release's series."""
 
     IDENTITY = ("bucket", "region", "key", "prefix")
+    NAMES_ONE = "key"
     host: Literal["s3"]
     bucket: Bucket
     region: Region
     key: Text | None = None
     prefix: Folder | None = None
-
-    @property
-    def is_set(self) -> bool:
-        """True unless one object is named."""
-        return self.key is None
-
-    @property
-    def is_of_series(self) -> bool:
-        """True where neither an object nor a prefix is named."""
-        return self.key is None and self.prefix is None
 
 
 class Twin(Noun):
@@ -203,21 +187,12 @@ class GcsFile(File):
     """The same as of `s3` in Google's store, which says an md5 of each object."""
 
     IDENTITY = ("bucket", "key", "prefix")
+    NAMES_ONE = "key"
     host: Literal["gcs"]
     bucket: Bucket
     key: Text | None = None
     prefix: Folder | None = None
     twin: Twin | None = None  # asked where Google does not answer
-
-    @property
-    def is_set(self) -> bool:
-        """True unless one object is named."""
-        return self.key is None
-
-    @property
-    def is_of_series(self) -> bool:
-        """True where neither an object nor a prefix is named."""
-        return self.key is None and self.prefix is None
 
 
 BucketFile = S3File | GcsFile
