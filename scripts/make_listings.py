@@ -121,7 +121,7 @@ def main(folder: Path) -> None:
             rows += COVID_CT_TABLES
         write(CATALOG / "listings" / f"{name}.tsv.gz", rows)
         tree = tree_id((r.path.removeprefix(keep), r.mode, r.blob) for r in rows if r.mode)
-        sums = totals({row.path: row for row in rows})
+        sums = totals(row.bytes for row in rows)
         print(f"{name}: tree {tree}, {sums}")
 
 

@@ -264,7 +264,8 @@ def main() -> None:
     ZIP.write_bytes(data)
     rows = {path: listed(path, content) for path, content in files.items()}
     write(LISTING, rows.values())
-    print(f"bytes: {len(data)}\nsha256: {hashlib.sha256(data).hexdigest()}\n{totals(rows)}")
+    print(f"bytes: {len(data)}\nsha256: {hashlib.sha256(data).hexdigest()}")
+    print(totals(row.bytes for row in rows.values()))
 
 
 if __name__ == "__main__":

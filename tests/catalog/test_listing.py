@@ -65,8 +65,10 @@ def test_a_path_that_would_shift_the_columns_never_comes_back_as_another(tmp_pat
 
 def test_totals_count_files_and_known_bytes() -> None:
     rows = {row.path: row for row in (FULL, GIT_ONLY, DIGEST_ONLY)}
-    assert listing.totals(rows) == Contents(files=3, bytes=12, of_unknown_size=1)
-    assert listing.totals({}) == Contents(files=0, bytes=0, of_unknown_size=0)
+    assert listing.totals(row.bytes for row in rows.values()) == Contents(
+        files=3, bytes=12, of_unknown_size=1
+    )
+    assert listing.totals([]) == Contents(files=0, bytes=0, of_unknown_size=0)
 
 
 ROW = f"a.png\t100644\t{BLOB}\t1\t{SHA256}\n"

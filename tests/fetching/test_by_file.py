@@ -44,7 +44,7 @@ def pinned(shelf, files=FILES, *, tree: str | None = None, unknown: set[str] = f
     found = tree or tree_id((one.path, one.mode, one.blob) for one in rows)
     (shelf.folder / "listings").mkdir()
     listing.write(shelf.folder / "listings" / "set@1.tsv.gz", rows)
-    totals = listing.totals({one.path: one for one in rows})
+    totals = listing.totals(one.bytes for one in rows)
     contents = f"files: {totals.files}, bytes: {totals.bytes}, of_unknown_size: {len(unknown)}"
     more = f"    listing: listings/set@1.tsv.gz\n    contents: {{{contents}}}\n"
     shelf.add_files("set", {**REPOSITORY, "commit": COMMIT, "tree": found}, more=more)

@@ -358,7 +358,7 @@ def check_file(path: Path) -> list[str]:
 
 def _totals(path: Path, release: Release) -> Contents:
     if release.listing:
-        return listing.totals(listing.read(path))
+        return listing.totals(row.bytes for row in listing.read(path).values())
     return series.totals(series.read(path).values())
 
 

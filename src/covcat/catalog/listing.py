@@ -92,11 +92,8 @@ def write_rows(path: Path, header: str, rows: Iterable[Iterable[object]]) -> Non
     path.write_bytes(packed.getvalue())
 
 
-def totals(listing: Listing) -> Contents:
-    """Count files and known bytes."""
-    sizes = [row.bytes for row in listing.values()]
-    return Contents(
-        files=len(sizes),
-        bytes=sum(size for size in sizes if size is not None),
-        of_unknown_size=sizes.count(None),
-    )
+def totals(sizes: Iterable[int | None]) -> Contents:
+    """Count files by their sizes, of which some may be unknown."""
+    every = list(sizes)
+    known = [size for size in every if size is not None]
+    return Contents(files=len(every), bytes=sum(known), of_unknown_size=len(every) - len(known))

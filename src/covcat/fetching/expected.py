@@ -78,11 +78,13 @@ def of(
     contents, coming = release.contents, None
     if options.asked:
         wants = selection.wanted(options.asked, pinned or ())
-        asked = {path: row for path, row in (pinned or {}).items() if wants(path)}
+        asked = (row.bytes for path, row in (pinned or {}).items() if wants(path))
         contents = listings.totals(asked) if pinned is not None else None
         coming = to_come(pinned, options.asked, before) if pinned is not None else None
     if contents is not None and is_state(release) and is_by_file(release, options, coming):
-        each = listings.totals(coming) if coming is not None else contents
+        each = contents
+        if coming is not None:
+            each = listings.totals(row.bytes for row in coming.values())
         return Expected(
             contents=contents,
             downloads=each.files,

@@ -290,7 +290,7 @@ def _make_anew(build: Build, given: Sequence[GivenPath]) -> Repaired:
     sound = verify.find_listed(build.name, folder, listing, run.progress)
     here = {one.path for one in sound}
     rows = {path: row for path, row in listing.items() if f"files/{path}" not in here}
-    coming = totals(rows).least_bytes
+    coming = totals(one.bytes for one in rows.values()).least_bytes
     again = f"{format_size(coming)} come again, and " if rows else ""
     build.say(
         f"{len(sound)} of {len(listing)} files are as the catalog lists them; {again}"

@@ -15,6 +15,7 @@ from covcat import hosts
 from covcat.archives.kinds import stem_of
 from covcat.catalog.entries import Release
 from covcat.catalog.files import AnyFile, File
+from covcat.catalog.listing import totals
 from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.remote import Network
@@ -28,7 +29,6 @@ from covcat.hosts.record import (
     Forms,
     Record,
     clean_name,
-    count_contents,
     is_refused,
 )
 from covcat.names import Paths, unsafe_name
@@ -130,7 +130,7 @@ def _describe(record: Record, context: HostContext) -> Description:
         raise
     contents = said.contents
     if contents is None and said.files:
-        contents = count_contents([one.bytes for one in said.files])
+        contents = totals(one.bytes for one in said.files)
     authors = [one.strip() for one in said.authors if one.strip()]
     return replace(said, authors=authors, contents=contents)
 

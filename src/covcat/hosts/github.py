@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from covcat.catalog.entries import Contents
 from covcat.catalog.files import GitHubFile
-from covcat.catalog.listing import ListedFile
+from covcat.catalog.listing import ListedFile, totals
 from covcat.catalog.marks import GitId, OwnerName
 from covcat.digests import EXECUTABLE, LINK, REGULAR, Digest, VerifiedBy, tree_id
 from covcat.download.remote import Location, RemoteFile
@@ -25,7 +25,6 @@ from covcat.hosts.record import (
     Forms,
     Newest,
     Record,
-    count_contents,
     find_date,
 )
 from covcat.hosts.trees import MOST_FILES, Tree
@@ -235,4 +234,4 @@ def _describe_contents(
         return None, (f"{what}: {way_out}",)
     has_lfs = any(row.path.endswith(".gitattributes") for row in rows)
     note = ".gitattributes: where it names Git LFS, the bytes counted are those of pointers"
-    return count_contents([row.bytes for row in rows]), (note,) if has_lfs else ()
+    return totals(row.bytes for row in rows), (note,) if has_lfs else ()

@@ -86,12 +86,6 @@ class Newest:
     bytes: int | None = None  # of a plain file
 
 
-def count_contents(sizes: Sequence[int | None]) -> Contents:
-    """Count files by their sizes, of which some may be unknown."""
-    known = [size for size in sizes if size is not None]
-    return Contents(files=len(sizes), bytes=sum(known), of_unknown_size=len(sizes) - len(known))
-
-
 def is_refused(name: str) -> bool:
     """Tell if a catalog cannot call a file so."""
     rule: Matches = get_args(FileName)[1]
