@@ -42,7 +42,27 @@ class Progress(Protocol):
         ...
 
 
-class Callback:
+class Silent:
+    """Hears and says nothing."""
+
+    def start(self, label: str, total: int | None, within: int | None = None, **_: object) -> int:  # noqa: ARG002 -- the protocol's
+        """Do nothing."""
+        return 0
+
+    def set_total(self, task: int, total: int | None) -> None:
+        """Do nothing."""
+
+    def advance(self, task: int, size: int) -> None:
+        """Do nothing."""
+
+    def finish(self, task: int) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""
+
+
+class Callback(Silent):
     """Tells one function of all work: what is done, how many bytes of it, and of how many."""
 
     def __init__(self, heard: Callable[[str, int, int | None], object]) -> None:
@@ -69,29 +89,3 @@ class Callback:
             label, done, _ = self._tasks[task]
             self._tasks[task] = label, done + size, total
             self._heard(*self._tasks[task])
-
-    def finish(self, task: int) -> None:
-        """Do nothing: it was told when the last byte was."""
-
-    def note(self, text: str) -> None:
-        """Do nothing: it is no work."""
-
-
-class Silent:
-    """Hears and says nothing."""
-
-    def start(self, label: str, total: int | None, within: int | None = None, **_: object) -> int:  # noqa: ARG002 -- the protocol's
-        """Do nothing."""
-        return 0
-
-    def set_total(self, task: int, total: int | None) -> None:
-        """Do nothing."""
-
-    def advance(self, task: int, size: int) -> None:
-        """Do nothing."""
-
-    def finish(self, task: int) -> None:
-        """Do nothing."""
-
-    def note(self, text: str) -> None:
-        """Do nothing."""
