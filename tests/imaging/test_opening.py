@@ -214,7 +214,7 @@ def test_an_index_that_was_looked_at_is_not_looked_at_again(here: None, monkeypa
     monkeypatch.setattr(opening, "_named_files", lambda *args: looked.append(args))
     again = asked()
     assert (again.state, again.report, looked) == (before.state, before.report, [])
-    kept = cached.checked_of(RELEASE)
+    kept = cached.file_of(RELEASE, "checked")
     assert kept is not None
     whole = kept.read_text()
     for damaged in ("", "[]", whole[:-1], whole.replace(before.state.files_sha256, "0" * 64)):

@@ -52,7 +52,7 @@ def test_those_of_a_users_folder_lie_in_the_cache_and_nothing_is_written_there(t
     (tmp_path / "mine").mkdir()
     assert store_of(tmp_path / "mine").path.parent == cache
     assert list((tmp_path / "mine").iterdir()) == []
-    assert [name for name, _ in cached.features()] == [f"{tmp_path.name}@mine"]
+    assert [name for name, _ in cached.files("features")] == [f"{tmp_path.name}@mine"]
 
 
 def test_a_release_that_may_not_be_written_to_has_them_in_the_cache_and_loses_none(

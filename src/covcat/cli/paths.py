@@ -82,11 +82,11 @@ def _inside(session: Session, folder: Path) -> Iterator[Row]:
     row = _row("image indexes", folder / _INDEXES, "data folder")
     yield {**row, "state": f"{count} there" if count else "none yet"}
     if (own := cached.place()) is not None:  # where the data folder may not be written to
-        count = sum(path.exists() for _, path in cached.indexes())
+        count = sum(path.exists() for _, path in cached.files("index"))
         is_named = own.is_relative_to(os.environ.get("XDG_CACHE_HOME") or own / "nothing")
         row = _row("own image indexes", own, "XDG_CACHE_HOME" if is_named else "default")
         yield {**row, "state": f"{count} there" if count else "none yet"}
-        count = sum(path.exists() for _, path in cached.features())
+        count = sum(path.exists() for _, path in cached.files("features"))
         row = _row("features of pictures", cached.features_place() or own, str(row["from"]))
         yield {**row, "state": f"{count} there" if count else "none yet"}
         yield _row("hosts' answers", cached.answers_place() or own, str(row["from"]))

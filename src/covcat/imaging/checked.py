@@ -74,4 +74,4 @@ def _of(origin: IndexOrigin, sha256: str) -> list[str]:
 
 
 def _place(origin: IndexOrigin) -> Path | None:
-    return cached.checked_of(origin.folder) if len(origin.manifest) >= _LEAST else None
+    return cached.file_of(origin.folder, "checked") if len(origin.manifest) >= _LEAST else None

@@ -90,7 +90,7 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
     folder = store.release(resource.id, release.id)
     for _ in range(_TRIES):
         origin = _origin_of(folder, resource, release)
-        own = cached.index_of(folder)
+        own = cached.file_of(folder, "index")
         for place in (folder / INDEX, own if own is not None and cached.is_own(own) else None):
             if place is not None and (known := open_index(place, origin)) is not None:
                 return known
@@ -137,7 +137,7 @@ def _workshop(store: Store, folder: Path) -> Iterator[tuple[Path, Path]]:
             store.prepare()
             workshop = held.enter_context(store.workshop())
         except DiskError as error:
-            own = cached.index_of(folder)
+            own = cached.file_of(folder, "index")
             if own is None or getattr(error.__cause__, "errno", None) not in _NO_ENTRY:
                 raise
             place, doing = own, f"put the image index into `{own}`"

@@ -201,7 +201,7 @@ def store_of(folder: Path) -> FeatureStore:
         UsageError: OpenCV is not installed.
         DiskError: they cannot be kept there.
     """
-    beside, own, made_by = folder / FEATURES, cached.features_of(folder), method()
+    beside, own, made_by = folder / FEATURES, cached.file_of(folder, "features"), method()
     is_release = (folder / MANIFEST).is_file()
     if own is None or (is_release and os.access(folder, os.W_OK | os.X_OK)):
         return FeatureStore.open(beside, made_by)

@@ -6,13 +6,20 @@ What is known of pictures lies there too, also of those in folders of the user's
 import hashlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from covcat.files import IS_WINDOWS, is_anybodys
 
-_SUFFIX = ".sqlite"
+Kind = Literal["index", "checked", "overlap", "features"]
+_SUFFIXES: Mapping[Kind, str] = {
+    "index": ".sqlite",
+    "checked": ".checked.json",  # which index was looked at
+    "overlap": ".overlap.json",  # which pictures of a release are elsewhere too
+    "features": ".sqlite",  # of the pictures of any folder
+}
 _LONGEST = 50  # characters of a name: 255 bytes hold two of them, whatever their script
-_OVERLAP, _CHECKED = ".overlap.json", ".checked.json"
 
 
 def place() -> Path | None:
@@ -28,24 +35,17 @@ def place() -> Path | None:
     return caches / "covcat" / "indexes"
 
 
-def index_of(release: Path) -> Path | None:
-    """Return where the index of a release folder lies, there or not.
+def file_of(folder: Path, kind: Kind) -> Path | None:
+    """Return where the cache keeps what is known of a folder, there or not; None without a home.
 
-    A newer state of the folder takes the place of an older one: the index itself says of which
-    manifest it is.
+    A newer state of the folder takes the place of an older one: what is kept says of which it is.
     """
-    folder = place()
-    return None if folder is None else folder / _named(release)
-
-
-def features_of(folder: Path) -> Path | None:
-    """Return where the features of a folder's pictures lie, there or not: a release, or others."""
-    base = features_place()
-    return None if base is None else base / _named(folder)
+    base = features_place() if kind == "features" else place()
+    return None if base is None else base / f"{_named(folder)}{_SUFFIXES[kind]}"
 
 
 def features_place() -> Path | None:
-    """Return the folder of these."""
+    """Return the folder that the features of pictures lie in, of releases and of others."""
     base = place()
     return None if base is None else base.with_name("features")
 
@@ -60,24 +60,12 @@ def _named(folder: Path) -> str:
     key = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
     whole = folder.absolute()
     above, name = (one.name.lstrip(".")[-_LONGEST:] or "_" for one in (whole.parent, whole))
-    return f"{above}@{name}.{key}{_SUFFIX}"
+    return f"{above}@{name}.{key}"
 
 
 def has(path: Path) -> bool:
     """Tell if a file is one of the cache's."""
     return path.parent in (place(), features_place())
-
-
-def overlap_of(release: Path) -> Path | None:
-    """Return where it lies which pictures of a release folder are elsewhere too, there or not."""
-    index = index_of(release)
-    return None if index is None else index.with_suffix(_OVERLAP)
-
-
-def checked_of(release: Path) -> Path | None:
-    """Return where it lies which index of a release folder was looked at, there or not."""
-    index = index_of(release)
-    return None if index is None else index.with_suffix(_CHECKED)
 
 
 def is_own(index: Path) -> bool:
@@ -91,26 +79,8 @@ def is_own(index: Path) -> bool:
     return IS_WINDOWS or {folder.st_uid, file.st_uid} == {os.geteuid()}
 
 
-def indexes() -> list[tuple[str, Path]]:
-    """Return ID@RELEASE and path of each, of whatever data folder."""
-    return _inside(place(), _SUFFIX)
-
-
-def checks() -> list[tuple[str, Path]]:
-    """Return the same of each record of an index that was looked at."""
-    return _inside(place(), _CHECKED)
-
-
-def overlaps() -> list[tuple[str, Path]]:
-    """Return the same of each record of an overlap."""
-    return _inside(place(), _OVERLAP)
-
-
-def features() -> list[tuple[str, Path]]:
-    """Return ID@RELEASE, or the last two names of a folder, and path of each."""
-    return _inside(features_place(), _SUFFIX)
-
-
-def _inside(folder: Path | None, suffix: str) -> list[tuple[str, Path]]:
+def files(kind: Kind) -> list[tuple[str, Path]]:
+    """Return all of a kind: ID@RELEASE, or the last two names of a folder, and the path."""
+    folder, suffix = features_place() if kind == "features" else place(), _SUFFIXES[kind]
     found = sorted(folder.glob(f"[!.]*@*.*{suffix}")) if folder is not None else []
     return [(one.name.removesuffix(suffix).rpartition(".")[0], one) for one in found]

@@ -113,7 +113,7 @@ def write(
     )
     plain = json.loads(json.dumps(asdict(record)))  # as it is read again, so that the seal fits
     data = (json.dumps(seal.sealed(plain), indent=1) + "\n").encode()
-    path, own = folder / OVERLAP, cached.overlap_of(folder)
+    path, own = folder / OVERLAP, cached.file_of(folder, "overlap")
     try:
         store.prepare()
         with store.workshop() as workshop, disk_errors(f"write `{path}`"):
@@ -157,7 +157,7 @@ def known(folder: Path) -> bytes:
 
 def _inside(folder: Path) -> dict[str, Any]:
     """Return what is recorded of a release as it was sealed; nothing where nothing is."""
-    own = cached.overlap_of(folder)
+    own = cached.file_of(folder, "overlap")
     for path in (own if own is not None and cached.is_own(own) else None, folder / OVERLAP):
         with suppress(OSError, ValueError, CovcatError):
             if path is not None:

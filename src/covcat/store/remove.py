@@ -24,12 +24,7 @@ from covcat.store.folder import CLOSED, FEATURES, INDEX, OVERLAP, STAGED, Store
 
 Kind = Literal["part", "partial", "shards", "staging", "archives", "index", "features", "overlap"]
 _BESIDE: dict[Kind, str] = {"index": INDEX, "features": FEATURES, "overlap": OVERLAP}
-ALWAYS: tuple[Kind, ...] = (
-    "part",
-    "partial",
-    "shards",
-    "staging",
-)  # pruned without being asked for
+ALWAYS: tuple[Kind, ...] = ("part", "partial", "shards", "staging")  # pruned without being asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,9 +229,12 @@ def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
             if (folder / own).is_file():
                 yield beside, name, folder / own, _is_held(store, name)
     cache: dict[Kind, list[tuple[str, Path]]] = {
-        "index": [*cached.indexes(), *cached.checks()],  # whoever reads one has it open
-        "features": cached.features(),
-        "overlap": cached.overlaps(),
+        "index": [
+            *cached.files("index"),
+            *cached.files("checked"),
+        ],  # whoever reads one has it open
+        "features": cached.files("features"),
+        "overlap": cached.files("overlap"),
     }
     for beside, files in cache.items():
         for name, path in files:
