@@ -1,5 +1,7 @@
-"""Are these the pinned bytes? Unpacked files against a listing, a git tree, an earlier record."""
+"""Are these the pinned bytes? Files against their record, a listing or a git tree."""
 
+import os
+import stat
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
@@ -8,7 +10,7 @@ from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import LINK, blob_hasher, tree_id
 from covcat.errors import IntegrityError, LackingError
-from covcat.files import StoredFile
+from covcat.files import StoredFile, what_is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,26 @@ def _difference(file: StoredFile, listed: ListedFile) -> str | None:
     if listed.sha256 is None and file.blob is None:  # nothing was compared but, perhaps, the size
         return f"git blob expected {listed.blob}, got none"
     return None
+
+
+def status_of(path: str, file: StoredFile) -> os.stat_result | str:
+    """Return what the file system says of a file, or how that differs from its record."""
+    try:
+        status = os.lstat(path)
+    except OSError as error:
+        return unread(error)
+    if not stat.S_ISREG(status.st_mode):
+        return f"expected a regular file, got {what_is(status)}"
+    if status.st_size != file.bytes:
+        return f"bytes expected {file.bytes}, got {status.st_size}"
+    return status
+
+
+def unread(error: OSError) -> str:
+    """Say why a file cannot be compared."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "missing"
+    return f"cannot be read ({os.strerror(error.errno or 0)})"
 
 
 def lfs_difference(file: StoredFile) -> str | None:

@@ -6,7 +6,6 @@ Read like any other untrusted file: nothing in it is used as a path, only compar
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,10 +19,11 @@ from covcat.catalog.marks import Matches, ReleaseId, ResourceId
 from covcat.catalog.selection import Selection
 from covcat.digests import VerifiedBy
 from covcat.errors import DiskError, IntegrityError, NotFoundError
-from covcat.files import disk_error, disk_errors, opened, what_is, write_file
+from covcat.files import disk_error, disk_errors, opened, write_file
 from covcat.names import is_litter
 from covcat.seal import parse_record
 from covcat.store import manifest
+from covcat.store.compare import status_of
 from covcat.store.folder import MANIFEST
 from covcat.store.manifest import Form, Manifest
 
@@ -210,15 +210,10 @@ def changes_on_disk(folder: Path, record: Manifest) -> list[str]:
     """Return which files are gone or have another size; their bytes are `verify`'s matter."""
     lines = []
     for one in record.files:
-        try:
-            status = (folder / one.path).lstat()
-        except OSError:
-            lines.append(f"missing: {one.path}")
-            continue
-        if not stat.S_ISREG(status.st_mode):
-            lines.append(f"changed: {one.path}: expected a regular file, got {what_is(status)}")
-        elif status.st_size != one.bytes:
-            lines.append(f"changed: {one.path}: bytes expected {one.bytes}, got {status.st_size}")
+        found = status_of(f"{folder}/{one.path}", one)
+        if isinstance(found, str):
+            is_missing = found == "missing"
+            lines.append(f"missing: {one.path}" if is_missing else f"changed: {one.path}: {found}")
     return lines
 
 

@@ -1,7 +1,6 @@
 """Is a release on disk still what it was? Files against their record, the record against pins."""
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from covcat.catalog.selection import Selection
 from covcat.engine import Died, Task
 from covcat.engine.shards import Shard
 from covcat.errors import IntegrityError, NotFoundError
-from covcat.files import StoredFile, hashed, what_is
+from covcat.files import StoredFile, hashed
 from covcat.names import history_of, is_litter, is_made_again
 from covcat.progress import Progress, Silent
 from covcat.store.compare import (
@@ -29,7 +28,9 @@ from covcat.store.compare import (
     check_findings,
     lfs_difference,
     pointer_blob,
+    status_of,
     tree_of,
+    unread,
 )
 from covcat.store.folder import MANIFEST, OWN, SUMS
 from covcat.store.manifest import Manifest, data_files, load, sums_agree
@@ -80,7 +81,7 @@ def checked(
         written, since = 0.0, "modified since, "  # if that is unknown every file is doubted
         with suppress(OSError):
             written = (folder / MANIFEST).stat().st_mtime
-        looked = [(file, _status(f"{folder}/{file.path}", file)) for file in manifest.files]
+        looked = [(file, status_of(f"{folder}/{file.path}", file)) for file in manifest.files]
         verdicts = {file.path: now if isinstance(now, str) else None for file, now in looked}
         todo = [
             file
@@ -139,41 +140,22 @@ def look_at_all(
             yield int(task.key), look(task.argument) if is_dead else result
 
 
-def _status(path: str, file: StoredFile) -> os.stat_result | str:
-    """Return what the file system says of a file, or how that differs from its record."""
-    try:
-        status = os.lstat(path)
-    except OSError as error:
-        return _unread(error)
-    if not stat.S_ISREG(status.st_mode):
-        return f"expected a regular file, got {what_is(status)}"
-    if status.st_size != file.bytes:
-        return f"bytes expected {file.bytes}, got {status.st_size}"
-    return status
-
-
 def difference_on_disk(asked: tuple[str, tuple[Any, ...]]) -> str | None:
     """Say how a file of a folder differs from facts of its record: the engine's work."""
     folder, facts = asked
     file = StoredFile(**dict(zip(_FACTS, facts, strict=True)))
-    status = _status(f"{folder}/{file.path}", file)
+    status = status_of(f"{folder}/{file.path}", file)
     if isinstance(status, str):
         return status
     try:
         got = hashed(Path(folder, file.path), file, engine.advance)
     except OSError as error:
-        return _unread(error)
+        return unread(error)
     if got.sha256 != file.sha256:
         return f"sha256 expected {file.sha256}, got {got.sha256}"
     if file.lfs:
         return lfs_difference(file)
     return f"git blob expected {file.blob}, got {got.blob}" if got.blob != file.blob else None
-
-
-def _unread(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "missing"
-    return f"cannot be read ({os.strerror(error.errno or 0)})"
 
 
 def beside(folder: Path, manifest: Manifest) -> list[str]:
