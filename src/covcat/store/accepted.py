@@ -3,15 +3,17 @@
 import json
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 from covcat.catalog.entries import Resource
 from covcat.catalog.terms import digest
 from covcat.errors import IntegrityError
 from covcat.files import disk_errors, opened, write_file
-from covcat.seal import parse_json
+from covcat.seal import parse_record
 from covcat.store.folder import PRIVATE, Store
 from covcat.store.manifest import now
 
@@ -29,6 +31,16 @@ class Accepted:
     at: str  # UTC, ISO 8601
 
 
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """All of the file."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    schema: Literal["covcat.accepted/1"]
+    accepted: Sequence[Accepted]
+
+
 def accepted(store: Store) -> list[Accepted]:
     """Return all that was accepted in a data folder, oldest first."""
     path = place(store)
@@ -36,19 +48,14 @@ def accepted(store: Store) -> list[Accepted]:
         if not os.path.lexists(path):
             return []
         with disk_errors(f"read `{path}`"), opened(path) as stream:
-            tree = parse_json(stream.read(_MOST_BYTES))
-        if tree["schema"] != SCHEMA:
-            raise ValueError(f"expected the schema {SCHEMA}, got {tree['schema']}")
-        rows = [Accepted(**row) for row in tree["accepted"]]
-        if not all(isinstance(value, str) for row in rows for value in asdict(row).values()):
-            raise ValueError("expected texts only")
-        for row in rows:
+            found = parse_record(path, stream.read(_MOST_BYTES), _Record, SCHEMA)
+        for row in found.accepted:
             datetime.fromisoformat(row.at)
-        return rows
-    except (ValueError, KeyError, TypeError) as error:
+        return list(found.accepted)
+    except ValueError as error:
         raise IntegrityError(
             f"the record of accepted terms is damaged (`{path}`)",
-            cause=f"{type(error).__name__}: {error}".partition("\n")[0],
+            cause=str(error).partition("\n")[0],
             hint=f"mv {shlex.quote(str(path))} {NAME}.damaged",
         ) from error
 
