@@ -370,9 +370,8 @@ def hold(handle: int) -> bool | None:
     `filelock` is for names in a private folder: it empties what it finds under a name.
     """
     try:
-        if (
-            sys.platform == "win32"
-        ):  # locked bytes can be read by nobody else: one that no file has is locked
+        if sys.platform == "win32":
+            # locked bytes can be read by nobody else: one that no file has is locked
             import msvcrt
 
             at = os.lseek(handle, 0, os.SEEK_CUR)

@@ -23,15 +23,8 @@ PROJECT_FILE = "covcat.toml"
 _MOST = 1 << 20  # bytes of a file
 _WAY_OUT = f"edit that file, or run with {CONFIG}=none to read none"
 _PLANTED = "it is somebody else's, in a folder that anybody may write to"
-_WITH_NETWORK = (
-    "fetch",
-    "import",
-    "links",
-    "outdated",
-    "pull",
-    "push",
-    "verify",
-)  # commands; and `catalog draft`
+# Commands; and `catalog draft`.
+_WITH_NETWORK = ("fetch", "import", "links", "outdated", "pull", "push", "verify")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,8 @@ _JOURNAL = "journal.jsonl"
 _MOST_BYTES = 1 << 30  # of it: a million files
 _FIELDS = {one.name for one in fields(Download)}
 _IDENTITY = "covcat.file/1"  # what names and values `_identity` states
-_ADDED_SINCE = re.compile(
-    ", (?:links|prefix|private|token|user|password)=None"
-)  # keys of files, unset
+# Keys of files, where they are not set.
+_ADDED_SINCE = re.compile(", (?:links|prefix|private|token|user|password)=None")
 _LACKS = "lacks"  # of a line: only a release that may lack files is made of it
 Line = dict[str, Any]
 
