@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from makers.archives import RAW, REPOSITORY
 from makers.laid import lay
+from makers.said import check_said
 from makers.tables import dicom, packed_nifti, png
 
 from covcat.catalog import load
@@ -66,9 +67,7 @@ def test_what_shards_found_of_another_manifest_or_that_was_edited_is_not_taken(c
     one, two = sorted(SHARDS.iterdir())
     one.write_text(one.read_text().replace("null", '"missing"'))
     two.write_text("[" * 9999)
-    ran = covcat("verify", "--join", mirror=None)
-    assert ran.code == 0, ran.err
-    assert "sample@1: 0 files looked at by shards" in ran.err
+    check_said(covcat("verify", "--join", mirror=None), 0, "sample@1: 0 files looked at by shards")
 
 
 def test_the_index_takes_headers_that_shards_read_and_is_the_same(covcat, sample, monkeypatch):
@@ -166,8 +165,7 @@ def test_fetch_makes_a_release_of_what_shards_brought(covcat, offered, server):
     assert not Path("covcat-data/set").exists()
     asked = [f"{RAW}/{path}" for path in REPOSITORY]
     assert sorted(path for path, _ in server.requests if path in asked) == sorted(asked)
-    ran = covcat("fetch", "set", "--by-file")
-    assert ran.code == 0, ran.err
+    check_said(covcat("fetch", "set", "--by-file"), 0)
     assert sorted(path for path, _ in server.requests if path in asked) == sorted(asked)
     assert covcat("verify", "set", mirror=None).code == 0
     assert not list(Path("covcat-data/.covcat/partial").iterdir())

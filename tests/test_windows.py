@@ -10,6 +10,7 @@ from makers import windows
 from makers.archives import REPOSITORY, zip_of
 from makers.releases import Shelf
 from makers.runs import Ran, tree_on_disk
+from makers.said import check_said
 from servers.server import Server
 
 Run = Callable[..., Ran]
@@ -83,14 +84,12 @@ def test_a_set_comes_from_a_host_and_is_mended(
     on_windows: Run, shelf: Shelf, server: Server, tmp_path: Path
 ) -> None:
     options = ["--catalog", str(shelf.folder), "--mirror", server.url]
-    got = on_windows("fetch", "set", *options)
-    assert got.code == 0, got.err
+    check_said(on_windows("fetch", "set", *options), 0)
     files = tmp_path / "covcat-data" / "set" / "1" / "files"
     assert tree_on_disk(files) == REPOSITORY
     (files / "README.md").write_bytes(b"damaged")
     assert on_windows("verify", "set", *options).code == 5
-    mended = on_windows("verify", "set", "--repair", *options)
-    assert mended.code == 0, mended.err
+    check_said(on_windows("verify", "set", "--repair", *options), 0)
     assert tree_on_disk(files) == REPOSITORY
     assert not list((tmp_path / "covcat-data" / ".covcat" / "parts").iterdir())
 
@@ -106,9 +105,7 @@ def test_an_archive_with_a_name_that_windows_cannot_hold_is_refused(
     on_windows: Run, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "a.zip").write_bytes(zip_of({"one.png": b"1", name: b"2"}))
-    ran = on_windows("extract", "a.zip", "out")
-    assert ran.code == 6
-    assert f"because of `{name}`: Windows" in ran.err
+    check_said(on_windows("extract", "a.zip", "out"), 6, f"because of `{name}`: Windows")
     assert not (tmp_path / "out").exists()
 
 
@@ -116,6 +113,4 @@ def test_rar_is_refused_with_what_to_do(on_windows: Run, tmp_path: Path) -> None
     from makers.rars import rar4_of
 
     (tmp_path / "a.rar").write_bytes(rar4_of({"one.png": b"1"}, packed=True))
-    ran = on_windows("extract", "a.rar", "out")
-    assert ran.code == 6
-    assert "unpack it with another program" in ran.err
+    check_said(on_windows("extract", "a.rar", "out"), 6, "unpack it with another program")

@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from makers.said import check_said
 
 from covcat.catalog import selection as catalog_selection
 from covcat.catalog.files import WebFile
@@ -141,6 +142,4 @@ def test_what_was_never_written_is_no_selection(text: str) -> None:
 
 @pytest.mark.parametrize("option", ["--include", "--exclude"])
 def test_a_glob_that_is_no_text_is_refused(covcat, option: str) -> None:
-    ran = covcat("fetch", "sample", f"{option}=a\udcff")
-    assert ran.code == 2
-    assert "is not UTF-8" in ran.err
+    check_said(covcat("fetch", "sample", f"{option}=a\udcff"), 2, "is not UTF-8")

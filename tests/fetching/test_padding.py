@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from makers.archives import zip_of
 from makers.releases import git_rows
+from makers.said import check_said
 
 from covcat.catalog import listing
 
@@ -112,7 +113,5 @@ def test_a_pinned_archive_that_hides_another_one_is_refused_all_the_same(
     world.web.add(url, data, "application/zip")
     sha256 = hashlib.sha256(data).hexdigest()
     shelf.add_files("set", {"url": url, "name": "w.zip", "unpack": "zip", "sha256": sha256})
-    ran = covcat("fetch", "set", mirror=world.url)
-    assert ran.code == 6
-    assert "another archive (gz) begins there" in ran.err
+    check_said(covcat("fetch", "set", mirror=world.url), 6, "another archive (gz) begins there")
     assert not list(Path("covcat-data").glob("set/*"))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from makers.archives import zip_of
 from makers.runs import here
+from makers.said import check_said
 from servers.hosts import FOR_EVER, World, dataverse, figshare
 
 DATA = b"\x89PNG synthetic" * 300
@@ -165,9 +166,7 @@ def test_one_file_of_a_data_set_by_its_id(covcat, world, shelf) -> None:
 def test_names_of_a_host_obey_the_rules_of_archives(covcat, world, shelf, name: str) -> None:
     world.dataverse.add(DOI, {"fine.png": DATA, name: DATA})
     entry(shelf, SET)
-    ran = covcat("fetch", "set", mirror=world.url)
-    assert ran.code == 5
-    assert "dataverse lists the file" in ran.err
+    check_said(covcat("fetch", "set", mirror=world.url), 5, "dataverse lists the file")
     assert not Path("covcat-data/set").exists()
 
 
@@ -254,7 +253,5 @@ def test_no_api_is_asked_for_what_is_pinned(covcat, world, shelf) -> None:
 
 def test_offline_asks_no_api_either(covcat, world, shelf) -> None:
     entry(shelf, ZENODO)
-    ran = covcat("fetch", "set", "--offline", mirror=world.url)
-    assert ran.code == 4
-    assert "because --offline is set" in ran.err
+    check_said(covcat("fetch", "set", "--offline", mirror=world.url), 4, "because --offline is set")
     assert not world.requests

@@ -7,6 +7,7 @@ import pytest
 from hosts.test_host_answers import DATA, ZENODO, entry
 from makers.archives import COMMIT
 from makers.releases import git_rows
+from makers.said import check_said
 from servers.hosts import FOR_EVER
 from servers.message import Reply, as_json, sha256
 
@@ -40,9 +41,7 @@ def refused(covcat, world, shelf) -> Callable[..., None]:
 
     def run(line: str, code: int, said: str, *options: str) -> None:
         entry(shelf, line)
-        ran = covcat("fetch", "set", "--retries", "0", *options, mirror=world.url)
-        assert ran.code == code
-        assert said in ran.err
+        check_said(covcat("fetch", "set", "--retries", "0", *options, mirror=world.url), code, said)
         assert not Path("covcat-data/set").exists()
 
     return run
@@ -267,8 +266,7 @@ def lfs(direct, shelf, href: str, header: object = None) -> None:
 def test_an_odd_address_of_git_lfs_is_refused(covcat, direct, shelf, href: str) -> None:
     lfs(direct, shelf, href)
     ran = covcat("fetch", "set", "--retries", "0", mirror=None)
-    assert ran.code == 4
-    assert "error: `a.bin`: Git LFS names " in ran.err
+    check_said(ran, 4, "error: `a.bin`: Git LFS names ")
     assert "very-secret" not in ran.err + ran.out
 
 
@@ -286,8 +284,7 @@ def test_an_odd_address_of_git_lfs_is_refused(covcat, direct, shelf, href: str) 
 def test_a_header_of_git_lfs_that_cannot_be_sent_is_refused(covcat, direct, shelf, header) -> None:
     lfs(direct, shelf, "https://store.example/x", header)
     ran = covcat("fetch", "set", "--retries", "0", mirror=None)
-    assert ran.code == 4
-    assert "Git LFS names a header that cannot be sent" in ran.err
+    check_said(ran, 4, "Git LFS names a header that cannot be sent")
     assert "very-secret" not in ran.err + ran.out
 
 
@@ -302,8 +299,7 @@ def test_headers_that_are_covcats_own_are_not_taken_from_git_lfs(
     covcat, direct, shelf, name: str
 ) -> None:
     lfs(direct, shelf, "https://store.example/x", {name: "bytes=0-3", "X-Own": "yes"})
-    ran = covcat("fetch", "set", "--retries", "0", mirror=None)
-    assert ran.code == 0, ran.err
+    check_said(covcat("fetch", "set", "--retries", "0", mirror=None), 0)
     (asked,) = direct.asked("store.example")
     assert asked.headers["x-own"] == "yes"
     assert asked.headers.get(name.lower()) != "bytes=0-3"

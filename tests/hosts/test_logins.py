@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from makers.said import check_said
 from servers.hosts import FOR_EVER, World
 from servers.message import Reply, as_html, as_json
 
@@ -81,10 +82,12 @@ def test_a_dataverse_key_opens_what_is_restricted_and_stays_with_dataverse(
 ) -> None:
     direct.dataverse.add(f"doi:{DOI}", {"a.png": PNG, "b.png": PNG}, restricted={"b.png"})
     shelf.add("set", DATAVERSE)
-    refused = covcat("fetch", "set", mirror=None)
-    assert refused.code == 7
-    assert f"hint: open https://doi.org/{DOI}; then" in refused.err
-    assert "1 of 2 files" in refused.err
+    check_said(
+        covcat("fetch", "set", mirror=None),
+        7,
+        f"hint: open https://doi.org/{DOI}; then",
+        "1 of 2 files",
+    )
     monkeypatch.setenv("DATAVERSE_API_TOKEN", KEY)
     ran = covcat("fetch", "set", mirror=None)
     assert ran.code == 0, ran.err
@@ -141,9 +144,7 @@ def test_kaggle_is_asked_without_a_login_first_then_with_the_users_own(
 
 def test_a_wrong_login_says_what_the_host_says(covcat, consent, monkeypatch) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "wrong")
-    ran = covcat("fetch", "set", mirror=None)
-    assert ran.code == 7
-    assert "a login is asked for (HTTP 401)" in ran.err
+    check_said(covcat("fetch", "set", mirror=None), 7, "a login is asked for (HTTP 401)")
 
 
 def test_a_zenodo_token_opens_a_restricted_record(covcat, direct, shelf, monkeypatch) -> None:
@@ -161,16 +162,14 @@ def test_a_mirror_never_gets_a_login(covcat, world, shelf, monkeypatch) -> None:
     world.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
     shelf.add("set", KAGGLE)
     monkeypatch.setenv("KAGGLE_API_TOKEN", "kaggle-token")
-    ran = covcat("fetch", "set", mirror=world.url)
-    assert ran.code == 7
+    check_said(covcat("fetch", "set", mirror=world.url), 7)
     assert not told(world, "authorization")
 
 
 def test_a_signed_address_is_shown_nowhere_even_if_it_fails(covcat, kaggle) -> None:
     kaggle.faults.answer("storage.googleapis.com", "/", 500, times=FOR_EVER)
     ran = covcat("fetch", "set", "--retries", "1", mirror=None)
-    assert ran.code == 4
-    assert "bundle/archive.zip` answered HTTP 500\n" in ran.err
+    check_said(ran, 4, "bundle/archive.zip` answered HTTP 500\n")
     assert_secret(ran, kaggle)
 
 
@@ -231,8 +230,7 @@ def test_json_is_no_token_and_is_neither_sent_nor_shown(
 def test_a_kaggle_json_that_is_no_login_is_none(covcat, consent, text: str) -> None:
     Path(".kaggle").mkdir()
     Path(".kaggle/kaggle.json").write_text(text)
-    ran = covcat("fetch", "set", mirror=None)
-    assert ran.code == 7
+    check_said(covcat("fetch", "set", mirror=None), 7)
     assert not told(consent, "authorization")
 
 
@@ -249,8 +247,7 @@ def test_a_token_that_a_host_echoes_is_not_shown(
     shelf.add("set", ZENODO)
     monkeypatch.setenv("ZENODO_TOKEN", "zenodo-token")
     ran = covcat("fetch", "set", "--retries", "0", mirror=None)
-    assert ran.code == 7
-    assert "cause: bad " in ran.err
+    check_said(ran, 7, "cause: bad ")
     assert_secret(ran, direct)
 
 

@@ -227,13 +227,12 @@ def test_a_disk_that_fills_up_leaves_nothing(covcat, offered, monkeypatch) -> No
         raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr("covcat.download.parts.os.pwrite", full)
-    ran = covcat("fetch", "set")
-    assert ran.code == 8
-    assert (
-        f"error: cannot write the download of `set-{COMMIT}.zip`: {os.strerror(errno.ENOSPC)}\n"
-        in ran.err
+    check_said(
+        covcat("fetch", "set"),
+        8,
+        f"error: cannot write the download of `set-{COMMIT}.zip`: {os.strerror(errno.ENOSPC)}\n",
+        "hint: free some space",
     )
-    assert "hint: free some space" in ran.err
     monkeypatch.undo()
     assert not list(Path("covcat-data").glob("[!.]*"))
 

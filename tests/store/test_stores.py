@@ -21,6 +21,7 @@ import obstore
 import pytest
 from makers.archives import REPOSITORY, tar_of
 from makers.runs import Ran, tree_on_disk
+from makers.said import check_said
 from obstore.store import LocalStore, ObjectStore, from_url
 from servers import emulators as emulators_of
 from servers.bucket import Buckets
@@ -139,8 +140,7 @@ def brought(covcat, shelf, files: dict[str, bytes]) -> None:
     """Let a release of these files be here that nothing pins."""
     shelf.add_web("odd", "odd.tar", unpack="tar")
     Path("odd.tar").write_bytes(tar_of(files))
-    ran = covcat("import", "odd", "odd.tar")
-    assert ran.code == 0, ran.err
+    check_said(covcat("import", "odd", "odd.tar"), 0)
 
 
 def whole_tree(folder: Path) -> dict[str, bytes]:
@@ -216,9 +216,7 @@ def test_a_file_that_rotted_unseen_is_not_pushed(
     with path.open("r+b") as file:
         file.write(b"x")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # a quick look sees nothing
-    ran = covcat("push", there.address)
-    assert ran.code == 5
-    assert "`files/top/a.png` of `odd@1` is not as recorded" in ran.err
+    check_said(covcat("push", there.address), 5, "`files/top/a.png` of `odd@1` is not as recorded")
     assert not {"odd/1/manifest.json", "odd/1/files/top/a.png"} & there.tree().keys()
     assert buckets.uploads == {}
 
@@ -235,9 +233,7 @@ def test_a_release_that_is_damaged_is_not_pushed_at_all(covcat, there: There) ->
 @pytest.mark.usefixtures("fetched")
 def test_nothing_there_is_written_over(covcat, there: There, path: str) -> None:
     there.put(f"set/1/{path}", b"another")
-    ran = covcat("push", there.address)
-    assert ran.code == 5, ran.err
-    assert f"another `{path}` of `set@1` is there already" in ran.err
+    check_said(covcat("push", there.address), 5, f"another `{path}` of `set@1` is there already")
     assert there.read(f"set/1/{path}") == b"another"
     assert "set/1/manifest.json" not in there.tree()
 
@@ -292,9 +288,7 @@ def test_what_is_wrong_there_gets_no_name_here(covcat, there: There, case: str) 
     path, change, said = WRONG[case]
     assert covcat("push", there.address).code == 0
     there.put(path, change(there.read(path)) or b"")
-    ran = covcat("--data-dir", "back", "pull", there.address)
-    assert ran.code == 5, ran.err
-    assert said in ran.err
+    check_said(covcat("--data-dir", "back", "pull", there.address), 5, said)
     assert whole_tree(BACK) == {}
 
 
@@ -304,8 +298,7 @@ def test_a_pull_that_broke_off_goes_on_with_what_came(covcat, there: There) -> N
     path = f"set/1/files/{max(REPOSITORY)}"
     lost = there.read(path)
     there.drop(path)
-    ran = covcat("--data-dir", "back", "pull", there.address, "--jobs", "1")
-    assert ran.code == 3, ran.err
+    check_said(covcat("--data-dir", "back", "pull", there.address, "--jobs", "1"), 3)
     waiting = list((BACK / ".covcat/partial/set@1/pulled").iterdir())
     assert waiting
     told = covcat("--data-dir", "back", "status")
@@ -326,9 +319,7 @@ def test_more_than_is_here_takes_its_place_and_less_does_not(covcat, there: Ther
     assert covcat("push", f"{there.address}/part", "--data-dir", "back").code == 0
     assert covcat("--data-dir", "back", "pull", f"{there.address}/whole").code == 0
     assert whole_tree(BACK) == whole_tree(HERE) != part
-    less = covcat("pull", f"{there.address}/part")
-    assert less.code == 5
-    assert "what is here was kept" in less.err
+    check_said(covcat("pull", f"{there.address}/part"), 5, "what is here was kept")
 
 
 @pytest.mark.usefixtures("fetched")
@@ -348,11 +339,13 @@ def test_of_several_one_that_is_wrong_does_not_stop_the_others(covcat, there: Th
     assert covcat("fetch", "sample", "-q").code == 0
     assert covcat("push", there.address).code == 0
     there.put("sample/1/files/README.md", b"other")
-    ran = covcat("--data-dir", "back", "pull", there.address)
-    assert ran.code == 5
+    check_said(
+        covcat("--data-dir", "back", "pull", there.address),
+        5,
+        "1 of 2 could not be pulled: sample@1",
+        f"hint: covcat pull {quote(there.address)} sample@1",
+    )
     assert (BACK / "set/1/manifest.json").is_file()
-    assert "1 of 2 could not be pulled: sample@1" in ran.err
-    assert f"hint: covcat pull {quote(there.address)} sample@1" in ran.err
 
 
 FAULTS = [  # what a store answers, and covcat's exit code and words
@@ -523,9 +516,11 @@ def test_a_bucket_is_asked_before_the_host(covcat, server, bucket: There) -> Non
     assert covcat("push", bucket.address).code == 0
     server.requests.clear()
     to = ("--data-dir", "back", "fetch", "set")
-    part = covcat(*to, "--include", "*.md", mirror=bucket.address)
-    assert part.code == 0, part.err
-    assert f"from `{bucket.address}`, as recorded there" in part.err
+    check_said(
+        covcat(*to, "--include", "*.md", mirror=bucket.address),
+        0,
+        f"from `{bucket.address}`, as recorded there",
+    )
     assert {*whole_tree(BACK)} == {
         f"set/1/{one}" for one in (*PART_OF, "SHA256SUMS", "manifest.json")
     }
