@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from makers.archives import git_zip, tar_of, zip_of
 from makers.rars import rar4_volumes, rar5_volumes
+from makers.releases import release_of
 from servers.server import Answer
 
 from covcat import names as names_module
@@ -78,13 +79,7 @@ SETS = {
     "split tar.gz": (partial(cut, "t.tar.gz", TARRED, ".aa", ".ab"), NAMES["t.tar.gz.aa"]),
     "split tar": (partial(cut, "t.tar", tar_of(WHOLE), ".partaa", ".partab"), OF_PARTS),
 }
-ENTRY = """
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {host: web, url: 'https://data.example.org/NAME', name: NAME, unpack: KIND}
-"""
+ENTRY = release_of("host: web, url: 'https://data.example.org/NAME', name: NAME, unpack: KIND")
 
 
 def made_by(*command: str) -> list[str]:

@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+from makers.releases import release_of
 
 from covcat.catalog import check, series
 from covcat.catalog.entries import Contents
@@ -47,16 +48,18 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, rows: str, said: str) ->
     assert said in told.value.message
 
 
-GCS = "{host: gcs, bucket: made-up}"
+GCS = "host: gcs, bucket: made-up"
+LISTED = "    series: listings/set@1.series.tsv.gz\n    contents: {files: 2, bytes: 1054}\n"
+ALONE = ["`series` is for one file alone, which names neither"]
 ENTRIES = {
-    "as it should be": (GCS, "    series: listings/set@1.series.tsv.gz\n", []),
-    "no list": (GCS, "", ["`series` is for one file alone, which names neither"]),
-    "a list of no series": (
-        "{host: gcs, bucket: made-up, prefix: a/}",
-        "    series: listings/set@1.series.tsv.gz\n",
-        ["`series` is for one file alone, which names neither"],
+    "as it should be": (GCS, LISTED, []),
+    "no list": (GCS, "", ALONE),
+    "a list of no series": (f"{GCS}, prefix: a/", LISTED, ALONE),
+    "both keys": (f"{GCS}, prefix: a/, key: a/b", "", ["either `key` or"]),
+    "other totals": (
+        *(GCS, LISTED.replace("files: 2", "files: 3")),
+        ["expected 3 files, 1,054 bytes as `contents`, got 2 files"],
     ),
-    "both keys": ("{host: gcs, bucket: made-up, prefix: a/, key: a/b}", "", ["either `key` or"]),
 }
 
 
@@ -64,21 +67,7 @@ ENTRIES = {
 def test_an_entry_says_what_it_is_of(shelf, file: str, more: str, said: list[str]) -> None:
     (shelf.folder / "listings").mkdir()
     series.write(shelf.folder / "listings/set@1.series.tsv.gz", [ONE])
-    contents = "    contents: {files: 2, bytes: 1054}\n" if more else ""
-    release = f'  - id: "1"\n    source: made up\n    files: [{file}]\n{more}{contents}'
-    shelf.add("set", f"releases:\n{release}")
+    shelf.add("set", release_of(file, more=more))
     found = check.check_file(shelf.folder / "set.yaml")
     assert len(found) == len(said)
     assert all(text in line for text, line in zip(said, found, strict=True))
-
-
-def test_contents_are_held_against_the_list(shelf) -> None:
-    (shelf.folder / "listings").mkdir()
-    series.write(shelf.folder / "listings/set@1.series.tsv.gz", [ONE])
-    release = (
-        f'  - id: "1"\n    source: made up\n    files: [{GCS}]\n'
-        "    series: listings/set@1.series.tsv.gz\n    contents: {files: 3, bytes: 1054}\n"
-    )
-    shelf.add("set", f"releases:\n{release}")
-    (line,) = check.check_file(shelf.folder / "set.yaml")
-    assert "expected 3 files, 1,054 bytes as `contents`, got 2 files" in line

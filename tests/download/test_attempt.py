@@ -226,12 +226,9 @@ FILES = {f"f{number}.bin": bytes([number]) * 50_000 for number in range(9)}
 
 
 def add_files(shelf: Shelf, wrong: str | None = None) -> None:
-    lines = ""
-    for name, body in FILES.items():
-        sha256 = hashlib.sha256(b"other" if name == wrong else body).hexdigest()
-        url = f"https://data.example.org/{name}"
-        lines += f"      - {{host: web, url: '{url}', name: {name}, sha256: '{sha256}'}}\n"
-    shelf.add("plain", f'releases:\n  - id: "1"\n    source: made up\n    files:\n{lines}')
+    files = FILES if wrong is None else {**FILES, wrong: b"other"}
+    pins = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
+    shelf.add_files("plain", *({"name": name, "sha256": pin} for name, pin in pins.items()))
 
 
 def serve_files(server, but: str | None = None) -> None:

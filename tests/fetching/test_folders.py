@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from makers.archives import tar_of, zip_of
+from makers.releases import release_of
 
 from covcat.fetching.folders import Move, Named, judged
 
@@ -51,12 +52,7 @@ def test_thousands_of_pictures_are_judged_by_a_few() -> None:
 
 # ---- as a person meets it ----------------------------------------------------------------------
 
-ENTRY = """
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {FILE}
+TABLES = """\
 tables:
   - reader: delimited
     path: PATH
@@ -65,8 +61,8 @@ tables:
     image: "{filename}"
     match: name
 """
-GITHUB = "{host: github, repository: test/set, branch: main, unpack: zip}"
-KAGGLE = "{host: kaggle, dataset: some/set, version: '2', unpack: zip}"
+GITHUB = "host: github, repository: test/set, branch: main, unpack: zip"
+KAGGLE = "host: kaggle, dataset: some/set, version: '2', unpack: zip"
 FILES = {
     "metadata.csv": b"patient,label,filename\n1,COVID-19,a.png\n",
     "images/a.png": b"\x89PNG",
@@ -94,7 +90,7 @@ def imported(covcat, shelf):
     """Run an import of files that lie as they are named; return the paths of the release."""
 
     def run(files: dict[str, bytes], packing: str, *, file: str = KAGGLE, path="metadata.csv"):
-        shelf.add("set", ENTRY.replace("{FILE}", file).replace("PATH", path))
+        shelf.add("set", release_of(file) + TABLES.replace("PATH", path))
         ran = covcat("--offline", "import", "set", given(files, packing))
         assert ran.code == 0, ran.err
         folder = Path(ran.out.strip())
@@ -165,7 +161,7 @@ def test_what_a_pinned_digest_names_stays_where_it_is(covcat, shelf) -> None:
     data = zip_of(below("in/"))
     digest = hashlib.sha256(data).hexdigest()
     file = KAGGLE.replace("unpack", f"sha256: {digest}, unpack")
-    shelf.add("set", ENTRY.replace("{FILE}", file).replace("PATH", "metadata.csv"))
+    shelf.add("set", release_of(file) + TABLES.replace("PATH", "metadata.csv"))
     Path("w.zip").write_bytes(data)
     assert covcat("--offline", "import", "set", "w.zip").code == 0
     assert Path("covcat-data/set/1/files/in/metadata.csv").is_file()

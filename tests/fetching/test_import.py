@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from makers.archives import COMMIT, REPOSITORY, doubled, git_zip, tar_of, zip_of
-from makers.releases import git_rows
+from makers.releases import git_rows, release_of
 from makers.runs import here
 from makers.said import check_said, record
 from servers.hosts import World, stock
@@ -18,13 +18,9 @@ from covcat.fetching import brought, from_files
 from covcat.text import format_size
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "figure1-95bb569e.zip"
-KAGGLE = """
-releases:
-  - id: "2"
-    source: made up
-    files:
-      - {host: kaggle, dataset: some/set, version: "2", unpack: zip, exclude: ["*.DS_Store"]}
-"""
+KAGGLE = release_of(
+    'host: kaggle, dataset: some/set, version: "2", unpack: zip, exclude: ["*.DS_Store"]', id="2"
+)
 
 
 def written(name: str, data: bytes) -> str:
@@ -388,8 +384,8 @@ def test_a_pinned_tree_is_the_very_same_however_it_is_packed(
 ) -> None:
     world.github.add("test/set", COMMIT, REPOSITORY)
     tree = world.github.commit("test/set", COMMIT).trees[""]
-    file = f"{{host: github, repository: test/set, commit: {COMMIT}, tree: {tree}, unpack: zip}}"
-    shelf.add("set", f"releases:\n  - id: '1'\n    source: made up\n    files:\n      - {file}\n")
+    state = f"commit: {COMMIT}, tree: {tree}"
+    shelf.add("set", release_of(f"host: github, repository: test/set, {state}, unpack: zip"))
     covcat("fetch", "set", "--include", "images/*", *way, mirror=world.url)
     ran = covcat("import", "set", written("own.zip", git_zip(REPOSITORY, name="other")))
     assert here(ran) == REPOSITORY
@@ -397,11 +393,7 @@ def test_a_pinned_tree_is_the_very_same_however_it_is_packed(
 
 
 def test_a_set_grows_only_with_all_that_is_here(covcat, shelf) -> None:
-    files = "".join(
-        f"      - {{host: web, url: 'https://data.example.org/{name}', name: {name}}}\n"
-        for name in ("a.png", "b.png")
-    )
-    shelf.add("set", f"releases:\n  - id: '1'\n    source: made up\n    files:\n{files}")
+    shelf.add_files("set", {"name": "a.png"}, {"name": "b.png"})
     one, two = written("a.png", b"\x89PNG1"), written("b.png", b"\x89PNG2")
     assert len(here(covcat("import", "set", one, "--allow-missing"))) == 1
     check_said(covcat("import", "set", two, "--allow-missing"), 5, "would be lost: a.png")
@@ -561,13 +553,7 @@ CLONE = {
     "sub/old/.svn/entries": b"12",
 }
 KEPT = ["metadata.csv", "images/a.png", ".gitignore", "sub/module/b.txt"]
-MOVING = """
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {host: github, repository: test/set, branch: main, unpack: zip}
-"""
+MOVING = release_of("host: github, repository: test/set, branch: main, unpack: zip")
 
 
 def stored() -> bytes:

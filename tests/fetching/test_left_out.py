@@ -12,7 +12,7 @@ import py7zr
 import pytest
 from makers.archives import zip_of
 from makers.rars import Entry, rar4_of, rar5_of, redirection5
-from makers.releases import Shelf
+from makers.releases import Shelf, release_of
 from makers.runs import tree_on_disk
 from makers.said import check_said
 from servers.hosts import World
@@ -229,9 +229,7 @@ def repository(world: World) -> World:
 
 def entry(shelf: Shelf, more: str = "", state: str = "branch: master") -> None:
     file = f"host: github, repository: test/set, {state}, unpack: zip{more}"
-    shelf.add(
-        "set", f'releases:\n  - id: "1"\n    source: made up\n    files:\n      - {{{file}}}\n'
-    )
+    shelf.add("set", release_of(file))
 
 
 @pytest.mark.parametrize("by_file", [[], ["--by-file"]], ids=["archive", "by file"])

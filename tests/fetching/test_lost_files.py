@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Shelf
 from makers.archives import REPOSITORY, git_zip, zip_of
-from makers.releases import git_rows
+from makers.releases import git_rows, release_of
 from makers.runs import tree_on_disk
 from makers.said import check_said, record
 from servers.hosts import Reply, World
@@ -36,8 +36,7 @@ class Case:
     lost: str = "b/P2.zip"
 
     def entry(self, *files: str) -> None:
-        rows = "".join(f"      - {{{one}}}\n" for one in files)
-        self.shelf.add("set", f'releases:\n  - id: "1"\n    source: made up\n    files:\n{rows}')
+        self.shelf.add("set", release_of(*files))
 
     def lose(self, status: int = 404) -> None:
         self.world.web.answer(self.url, Reply(status, [], b""))

@@ -7,27 +7,19 @@ from pathlib import Path
 
 import pytest
 from makers.archives import COMMIT, REPOSITORY, zip_of
+from makers.releases import release_of
 from makers.said import check_said, record
 
 from covcat.catalog.selection import Selection
 from covcat.text import format_size
 
 FILES = {f"images/{n:02}.png": b"\x89PNG %d" % n for n in range(20)} | {"labels.csv": b"a\n"}
-ONE = """
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: web, name: a.zip, url: "https://example.org/a.zip", unpack: zip}]
-"""
-TWO = """
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {host: web, name: a.zip, url: "https://example.org/a.zip", unpack: zip, into: a/}
-      - {host: web, name: b.zip, url: "https://example.org/b.zip", unpack: zip, into: b/}
-      - {host: web, name: t.csv, url: "https://example.org/t.csv"}
-"""
+ONE = release_of("host: web, name: a.zip, url: 'https://example.org/a.zip', unpack: zip")
+TWO = release_of(
+    "host: web, name: a.zip, url: 'https://example.org/a.zip', unpack: zip, into: a/",
+    "host: web, name: b.zip, url: 'https://example.org/b.zip', unpack: zip, into: b/",
+    "host: web, name: t.csv, url: 'https://example.org/t.csv'",
+)
 
 
 def first(paths, count: int) -> set[str]:
@@ -217,16 +209,8 @@ def test_a_further_part_that_holds_nothing_is_not_found_either(covcat) -> None:
 # ---- a data set whose files its host lists -----------------------------------------------------
 
 DOI = "doi:10.7910/DVN/ABCDEF"
-SET = """
-releases:
-  - id: latest
-    source: made up
-    files:
-      - host: dataverse
-        server: https://dataverse.harvard.edu
-        doi: 10.7910/DVN/ABCDEF
-        unpack: zip
-"""
+HOST = "host: dataverse, server: 'https://dataverse.harvard.edu', doi: 10.7910/DVN/ABCDEF"
+SET = release_of(f"{HOST}, unpack: zip", id="latest")
 SLICES = {f"im{n}.png": b"\x89PNG %d" % n for n in range(3)}
 
 

@@ -11,6 +11,7 @@ import pytest
 from makers.archives import git_zip, tar_of, zip_of
 from makers.encrypted import RIGHT, packed_by
 from makers.rars import rar4_volumes, rar5_volumes
+from makers.releases import release_of
 from makers.runs import here, tree_on_disk
 from makers.said import check_said, record
 from servers.server import Answer
@@ -19,13 +20,7 @@ from covcat.archives import extract
 from covcat.names import whole_of
 
 FILES = {"a.png": os.urandom(200_000)}
-ENTRY = """
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {host: web, url: 'https://data.example.org/pack', name: pack, unpack: KIND}
-"""
+ENTRY = release_of("host: web, url: 'https://data.example.org/pack', name: pack, unpack: KIND")
 
 
 def cut(name: str, data: bytes, *endings: str) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from makers.archives import zip_of
+from makers.releases import release_of
 from makers.runs import here
 from makers.said import check_said
 from servers.hosts import FOR_EVER, World, dataverse, figshare
@@ -14,10 +15,9 @@ from servers.hosts import FOR_EVER, World, dataverse, figshare
 DATA = b"\x89PNG synthetic" * 300
 
 
-def entry(shelf, *files: str, more: str = "") -> None:
+def entry(shelf, *files: str) -> None:
     """Write the entry `set` whose release has these files, in YAML's short form."""
-    rows = "".join(f"      - {{{one}}}\n" for one in files)
-    shelf.add("set", f'\nreleases:\n  - id: "1"\n    source: made up\n{more}    files:\n{rows}')
+    shelf.add("set", release_of(*files))
 
 
 def kinds() -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from makers.releases import release_of
 from makers.said import check_said
 from servers.hosts import FOR_EVER, World
 from servers.message import Reply, as_html, as_json
@@ -21,25 +22,9 @@ DOI = "10.7910/DVN/TEST"
 SECRETS = (KEY, "kaggle-token", "kaggle-key", "zenodo-token", "figshare-token", "github-token")
 PNG = b"\x89PNG synthetic" * 50
 
-DATAVERSE = f"""
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {{host: dataverse, server: "https://dataverse.harvard.edu", doi: {DOI}}}
-"""
-KAGGLE = """
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: kaggle, dataset: some/set, version: "2", unpack: zip}]
-"""
-ZENODO = """
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: zenodo, record: "11", name: a.png}]
-"""
+DATAVERSE = release_of(f'host: dataverse, server: "https://dataverse.harvard.edu", doi: {DOI}')
+KAGGLE = release_of('host: kaggle, dataset: some/set, version: "2", unpack: zip')
+ZENODO = release_of('host: zenodo, record: "11", name: a.png')
 
 
 def told(world: World, header: str) -> set[str]:
@@ -176,11 +161,7 @@ def test_a_signed_address_is_shown_nowhere_even_if_it_fails(covcat, kaggle) -> N
 def test_a_token_lifts_githubs_limit(covcat, direct, shelf, monkeypatch) -> None:
     direct.github.add("some/set", "a" * 40, {"a.png": PNG}, branch="main")
     direct.github.api.limit, direct.github.api.used = 60, 60
-    shelf.add(
-        "set",
-        "\nreleases:\n  - id: latest\n    source: made up\n"
-        "    files: [{host: github, repository: some/set, branch: main, unpack: zip}]\n",
-    )
+    shelf.add("set", release_of("host: github, repository: some/set, branch: main, unpack: zip"))
     monkeypatch.setenv("GH_TOKEN", "github-token")
     ran = covcat("fetch", "set", "--by-file", "--retries", "0", mirror=None)
     assert ran.code == 0, ran.err

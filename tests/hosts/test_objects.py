@@ -36,18 +36,12 @@ def put(world: World, files: dict[str, bytes] = FILES) -> None:
         world.gcs.add(f"{BUCKET}/{key}", data, public=True)
 
 
-def offer(shelf: Shelf, file: dict[str, str]) -> None:
-    """Let the catalog have a release `set@1` of it."""
-    release = f'  - {{id: "1", source: made up, files: [{json.dumps(file)}]}}\n'
-    shelf.add("set", f"releases:\n{release}")
-
-
 @STORES
 def test_all_below_a_prefix_comes_page_by_page(
     covcat, world: World, shelf: Shelf, file: dict[str, str]
 ) -> None:
     put(world)
-    offer(shelf, file)
+    shelf.add_files("set", file)
     assert here(covcat("fetch", "set", mirror=world.url)) == FILES
     kinds = {one["verified_by"] for one in record()["downloads"]}
     assert kinds == ({"first-use"} if file is S3 else {"host-md5"})
@@ -59,14 +53,14 @@ def test_all_below_a_prefix_comes_page_by_page(
 @STORES
 def test_a_part_below_a_prefix_can_be_had(covcat, world: World, shelf: Shelf, file) -> None:
     put(world)
-    offer(shelf, file)
+    shelf.add_files("set", file)
     came = here(covcat("fetch", "set", "--include", "deep/*", mirror=world.url))
     assert set(came) == {name for name in FILES if name.startswith("deep/")}
 
 
 def test_one_object_of_googles_store_brings_its_md5(covcat, world: World, shelf: Shelf) -> None:
     put(world)
-    offer(shelf, {"host": "gcs", "bucket": BUCKET, "key": "set/1/deep/100%.csv"})
+    shelf.add_files("set", {"host": "gcs", "bucket": BUCKET, "key": "set/1/deep/100%.csv"})
     assert here(covcat("fetch", "set", mirror=world.url)) == {"100%.csv": b"3"}
     assert [one["verified_by"] for one in record()["downloads"]] == ["host-md5"]
     assert len(world.requests) == 1
@@ -74,7 +68,7 @@ def test_one_object_of_googles_store_brings_its_md5(covcat, world: World, shelf:
 
 def test_an_object_that_was_put_together_has_no_digest(covcat, world: World, shelf: Shelf) -> None:
     world.gcs.add(f"{BUCKET}/set/1/x.bin", b"x", hashes="crc32c only", public=True)
-    offer(shelf, GCS)
+    shelf.add_files("set", GCS)
     assert covcat("fetch", "set", "--require", "host", mirror=world.url).code == 5
     assert here(covcat("fetch", "set", mirror=world.url)) == {"x.bin": b"x"}
 
@@ -82,7 +76,7 @@ def test_an_object_that_was_put_together_has_no_digest(covcat, world: World, she
 @STORES
 def test_a_store_that_is_busy_is_asked_again(covcat, world: World, shelf: Shelf, file) -> None:
     put(world)
-    offer(shelf, file)
+    shelf.add_files("set", file)
     for reply in (world.s3.slow_down(), world.gcs.slow_down()):
         world.faults.answer("*", "/", reply, times=3)
     assert here(covcat("fetch", "set", "--retries", "9", mirror=world.url)) == FILES
@@ -133,7 +127,7 @@ def test_a_list_that_cannot_be_is_refused_and_leaves_nothing(
     covcat, world: World, shelf: Shelf, file, reply: Reply, code: int, said: str
 ) -> None:
     put(world)
-    offer(shelf, file)
+    shelf.add_files("set", file)
     world.faults.answer(AMAZON if file is S3 else GOOGLE, "/", reply, times=FOR_EVER)
     check_said(covcat("fetch", "set", mirror=world.url), code, said)
     assert not list(Path("covcat-data").glob("[!.]*"))
@@ -147,13 +141,13 @@ ABSENT = [
 
 @pytest.mark.parametrize(("file", "said", "code"), ABSENT)
 def test_a_bucket_that_is_not_there_is_told(covcat, world, shelf, file, said, code) -> None:
-    offer(shelf, file)
+    shelf.add_files("set", file)
     check_said(covcat("fetch", "set", mirror=world.url), code, "is gone (HTTP 404)", said)
 
 
 def test_a_bucket_that_nobody_may_list_wants_a_person(covcat, world: World, shelf: Shelf) -> None:
     world.s3.bucket(BUCKET, REGION, lists=False)
-    offer(shelf, S3)
+    shelf.add_files("set", S3)
     check_said(covcat("fetch", "set", mirror=world.url), 7, "access is refused (HTTP 403)")
 
 
@@ -193,7 +187,7 @@ def test_what_a_store_answers_in_place_of_objects_is_one_sentence(
 
 def test_links_and_outdated_ask_for_the_first_object(covcat, world: World, shelf: Shelf) -> None:
     put(world)
-    offer(shelf, S3)
+    shelf.add_files("set", S3)
     ran = covcat("links", "set", "--json", mirror=world.url)
     (file,) = [one for one in ran.document["data"]["links"] if one["kind"] == "file"]
     assert (file["status"], file["detail"]) == ("ok", "the first of 4 that its host lists")

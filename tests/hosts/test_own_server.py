@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from makers.releases import Shelf
+from makers.releases import Shelf, release_of
 from makers.runs import Ran, tree_on_disk
 from servers.server import Answer, Server
 
@@ -19,12 +19,7 @@ BASIC = base64.b64encode(f"me:{SECRET}".encode()).decode()
 
 
 def entry(url: str, more: str = "") -> str:
-    return f"""
-releases:
-  - id: "1"
-    source: made up
-    files: [{{host: web, name: one.csv, url: "{url}"{more}}}]
-"""
+    return release_of(f'host: web, name: one.csv, url: "{url}"{more}')
 
 
 @pytest.fixture

@@ -3,13 +3,8 @@
 `pip install 'moto[s3,server]'` into any environment whose `bin` is on the PATH.
 """
 
-import json
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -17,6 +12,7 @@ import pytest
 from makers.releases import Shelf
 from makers.runs import here
 from makers.said import record
+from servers.emulators import running
 
 MOTO = shutil.which("moto_server")
 HOST = "made-up.s3.us-east-1.amazonaws.com"  # which the server takes for a bucket's name in a path
@@ -31,27 +27,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[str]:
+def store() -> Iterator[str]:
     """Start the server, with a bucket; return its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (tmp_path / "moto.log").open("wb")
-    command = [str(MOTO), "-H", "127.0.0.1", "-p", str(port)]
-    with log, subprocess.Popen(command, stdout=log, stderr=log) as running:
-        url = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + 60
-        try:
-            while True:
-                try:
-                    httpx.put(f"{url}/{HOST}").raise_for_status()
-                    break
-                except httpx.TransportError:
-                    assert time.monotonic() < until
-                    time.sleep(0.1)
-            yield url
-        finally:
-            running.terminate()
+    with running(str(MOTO), "-H", "127.0.0.1", "-p", "{port}") as (url, client):
+        client.put(f"/{HOST}").raise_for_status()
+        yield url
 
 
 def test_a_prefix_is_fetched_from_a_real_store_and_gone_on_with(
@@ -63,8 +43,7 @@ def test_a_prefix_is_fetched_from_a_real_store_and_gone_on_with(
         for name, data in {f"set/1/{name}": data for name, data in files.items()}.items():
             client.put(f"{store}/{HOST}/{quote(name)}", content=data).raise_for_status()
         client.put(f"{store}/{HOST}/set/10/x", content=b"another").raise_for_status()
-    release = f'  - {{id: "1", source: made up, files: [{json.dumps(FILE)}]}}\n'
-    shelf.add("set", f"releases:\n{release}")
+    shelf.add_files("set", FILE)
     some = here(covcat("fetch", "set", "--include", "deep/*", mirror=store))
     assert set(some) == {name for name in ODD if name.startswith("deep/")}
     assert here(covcat("fetch", "set", mirror=store)) == files

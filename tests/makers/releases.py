@@ -78,6 +78,15 @@ NUMBERED = labelled(  # a set whose table numbers patients
 )
 
 
+def release_of(*files: str, id: str = "1", more: str = "") -> str:
+    """Return an entry's `releases`: one of files in YAML's short form, less its brackets.
+
+    `more` are further keys of the release, a line each.
+    """
+    rows = "".join(f"      - {{{one}}}\n" for one in files)
+    return f'releases:\n  - id: "{id}"\n    source: made up\n    files:\n{rows}{more}'
+
+
 @dataclass
 class Shelf:
     folder: Path

@@ -19,7 +19,7 @@ _KEY = (  # that every emulator of Azure has, as Microsoft documents it
 
 
 @contextmanager
-def _running(*command: str) -> Iterator[tuple[str, httpx.Client]]:
+def running(*command: str) -> Iterator[tuple[str, httpx.Client]]:
     """Start a server on a free port, which stands as `{port}` in the command."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -38,7 +38,7 @@ def _running(*command: str) -> Iterator[tuple[str, httpx.Client]]:
 @contextmanager
 def s3(python: str) -> Iterator[dict[str, str]]:
     """Start moto's server; give what the environment says of it."""
-    with _running(python, "-m", "moto.server", "-p", "{port}") as (url, client):
+    with running(python, "-m", "moto.server", "-p", "{port}") as (url, client):
         client.put("/bkt").raise_for_status()
         yield {"AWS_ENDPOINT_URL": url}
 
@@ -47,7 +47,7 @@ def s3(python: str) -> Iterator[dict[str, str]]:
 def gs(program: str) -> Iterator[dict[str, str]]:
     """Start fake-gcs-server."""
     how = ("-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-port", "{port}")
-    with _running(program, *how, "-public-host", "127.0.0.1:{port}") as (url, client):
+    with running(program, *how, "-public-host", "127.0.0.1:{port}") as (url, client):
         client.post("/storage/v1/b", json={"name": "bkt"}).raise_for_status()
         with (gate := Gate(url)).loopback as loopback:
             yield {"GOOGLE_BASE_URL": gate.url}
@@ -60,7 +60,7 @@ def gs(program: str) -> Iterator[dict[str, str]]:
 def az(program: str) -> Iterator[dict[str, str]]:
     """Start Azurite."""
     how = ("--silent", "--disableTelemetry", "--inMemoryPersistence", "--blobPort", "{port}")
-    with _running(program, *how) as (url, client):
+    with running(program, *how) as (url, client):
         headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-08-06"}
         rows = "".join(f"{name}:{value}\n" for name, value in headers.items())
         path = "/devstoreaccount1/bkt"

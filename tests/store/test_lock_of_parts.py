@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from makers.archives import RAW, REPOSITORY, git_zip, zip_of
 from makers.locks import DATA, LOCK, comes_again, elsewhere, locked
+from makers.releases import release_of
 from makers.runs import tree_on_disk
 from makers.said import check_said
 from servers.server import Answer
@@ -247,16 +248,8 @@ def test_a_part_that_lacks_files_comes_again_though_its_host_has_them(
 # ---- a set that its host lists -----------------------------------------------------------------
 
 DOI = "doi:10.7910/DVN/ABCDEF"
-SET = """
-releases:
-  - id: latest
-    source: made up
-    files:
-      - host: dataverse
-        server: https://dataverse.harvard.edu
-        doi: 10.7910/DVN/ABCDEF
-        unpack: zip
-"""
+HOST = "host: dataverse, server: 'https://dataverse.harvard.edu', doi: 10.7910/DVN/ABCDEF"
+SET = release_of(f"{HOST}, unpack: zip", id="latest")
 SERVED = {
     "P1.zip": zip_of({"one.png": b"\x89PNG one"}),
     "P2.zip": zip_of({"two.png": b"\x89PNG two"}),
