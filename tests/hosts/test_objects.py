@@ -172,7 +172,7 @@ def test_what_a_store_answers_in_place_of_objects_is_one_sentence(
 ) -> None:
     one = {**file, "key": "set/1/x"}
     del one["prefix"]
-    offer(shelf, one if what == "one object" else file)
+    shelf.add_files("set", one if what == "one object" else file)
     if file is GCS:
         reply = tree(error={"code": status, "message": code})
     else:
