@@ -134,6 +134,13 @@ def blob_hasher(size: int) -> "_Hash":
     return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
 
 
+def blob_id(data: bytes) -> str:
+    """Return the id of a file of these bytes."""
+    hasher = blob_hasher(len(data))
+    hasher.update(data)
+    return hasher.hexdigest()
+
+
 def tree_id(entries: Iterable[tuple[str, str, str]]) -> str:
     """Return the id of the folder that holds `entries`: (path, mode, blob id), in any order."""
     files: list[tuple[str, str, str]] = []

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covcat.catalog import listing
-from covcat.digests import blob_hasher, tree_id
+from covcat.digests import blob_id, tree_id
 from makers.archives import COMMIT, REPOSITORY
 
 
 def git_rows(files: Mapping[str, bytes]) -> list[listing.ListedFile]:
     rows = []
     for path, data in files.items():
-        blob = blob_hasher(len(data))
-        blob.update(data)
         mode = "100755" if path.endswith(".sh") else "100644"
         sha256 = hashlib.sha256(data).hexdigest()
-        rows.append(listing.ListedFile(path, mode, blob.hexdigest(), len(data), sha256))
+        rows.append(listing.ListedFile(path, mode, blob_id(data), len(data), sha256))
     return rows
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from covcat.archives.base import ArchiveLink
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
-from covcat.digests import LINK, blob_hasher, tree_id
+from covcat.digests import LINK, blob_id, tree_id
 from covcat.errors import IntegrityError, LackingError
 from covcat.files import StoredFile, what_is
 
@@ -98,10 +98,7 @@ def pointer_to(sha256: str, size: int) -> bytes:
 
 def pointer_blob(sha256: str, size: int) -> str:
     """Return the git id of the pointer to a content."""
-    text = pointer_to(sha256, size)
-    hasher = blob_hasher(len(text))
-    hasher.update(text)
-    return hasher.hexdigest()
+    return blob_id(pointer_to(sha256, size))
 
 
 def tree_of(
@@ -118,9 +115,8 @@ def tree_of(
         if one.mode and one.blob and one.path not in copied
     ]
     for link in links:
-        blob = blob_hasher(len(raw := link.target.encode()))
-        blob.update(raw)
-        entries.append((link.path.removeprefix(prefix), LINK, blob.hexdigest()))
+        blob = blob_id(link.target.encode())
+        entries.append((link.path.removeprefix(prefix), LINK, blob))
     return tree_id(entries)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from makers.archives import zip_of
 
-from covcat.digests import EXECUTABLE, REGULAR, blob_hasher, tree_id
+from covcat.digests import EXECUTABLE, REGULAR, blob_id, tree_id
 from servers.message import sha256, spoilt
 
 LINK, SUBMODULE, TREE = "120000", "160000", "040000"
@@ -148,18 +148,12 @@ def committed(
     for path, data in files.items():
         kept = pointer(data) if path in lfs else data
         mode = modes.get(path) or (EXECUTABLE if path.endswith(".sh") else REGULAR)
-        entries[path] = Entry(path, mode, _blob_id(kept), kept)
+        entries[path] = Entry(path, mode, blob_id(kept), kept)
     for path, target in links.items():
-        entries[path] = Entry(path, LINK, _blob_id(target.encode()), target.encode())
+        entries[path] = Entry(path, LINK, blob_id(target.encode()), target.encode())
     for path, other in submodules.items():
         entries[path] = Entry(path, SUBMODULE, other, b"")
     return Commit(sha, entries)
-
-
-def _blob_id(data: bytes) -> str:
-    hasher = blob_hasher(len(data))
-    hasher.update(data)
-    return hasher.hexdigest()
 
 
 def _above(path: str) -> Iterator[str]:

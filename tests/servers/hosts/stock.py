@@ -1,6 +1,5 @@
 """What the synthetic releases consist of: names as the real ones have them, bytes made up."""
 
-import hashlib
 import io
 import json
 import stat
@@ -11,10 +10,10 @@ from uuid import UUID, uuid5
 
 from makers.archives import zip_of
 from makers.rars import rar4_of, rar5_of
+from makers.releases import git_rows
 
 from covcat.catalog.listing import ListedFile, Listing
 from covcat.catalog.series import Series
-from covcat.digests import blob_hasher
 from servers.hosts.content import (
     dicom,
     made,
@@ -68,13 +67,7 @@ def pictures(known: Listing, folder: str) -> Inside:
 
 def rows(files: Mapping[str, bytes]) -> list[ListedFile]:
     """Return the listing of files that git does not hold."""
-    found = []
-    for path, data in files.items():
-        blob = blob_hasher(len(data))
-        blob.update(data)
-        sha256 = hashlib.sha256(data).hexdigest()
-        found.append(ListedFile(path, None, blob.hexdigest(), len(data), sha256))
-    return found
+    return [replace(row, mode=None) for row in git_rows(files)]
 
 
 def zipped(files: Mapping[str, bytes], *, litter: bool = False) -> bytes:
