@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,117 +20,63 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 COMMIT, UUID = "a" * 40, "12345678-1234-1234-1234-123456789abc"
 MD5 = Digest("md5", "b" * 32, "host-md5")
 
+
+def row(
+    file: Any, name: str, keys: str, said: Mapping[str, object] = {}, **more: Any
+) -> tuple[RemoteFile, dict[str, object]]:
+    """Return a file of a host, and what a journal says of it: these keys of its entry, and more."""
+    entry = {key: getattr(file, key) for key in keys.split()}
+    stated = {"host": file.host, "entry": entry, "path": name, **said}
+    return RemoteFile(file=file, name=name, **more), stated
+
+
 # What journals on people's disks say: a line here may be added, none may change.
 STATED = [
-    (
-        RemoteFile(
-            file=catalog.GitHubFile(host="github", repository="o/n", commit=COMMIT, unpack="zip"),
-            name="n.zip",
-            unpack="zip",
-            breaks=2,
-        ),
-        {"host": "github", "entry": {"repository": "o/n", "commit": COMMIT}, "path": "n.zip"},
+    row(
+        catalog.GitHubFile(host="github", repository="o/n", commit=COMMIT, unpack="zip"),
+        *("n.zip", "repository commit"),
+        unpack="zip",
+        breaks=2,
     ),
-    (
-        RemoteFile(
-            file=catalog.GitHubFile(host="github", repository="o/n", tag="v1", asset="a.bin"),
-            name="a.bin",
-            bytes=17,
-        ),
-        {
-            "host": "github",
-            "entry": {"repository": "o/n", "tag": "v1", "asset": "a.bin"},
-            "path": "a.bin",
-            "bytes": 17,
-        },
+    row(
+        catalog.GitHubFile(host="github", repository="o/n", tag="v1", asset="a.bin"),
+        *("a.bin", "repository tag asset", {"bytes": 17}),
+        bytes=17,
     ),
-    (
-        RemoteFile(
-            file=catalog.WebFile(host="web", name="w.csv", url="https://w.example/w.csv"),
-            name="w.csv",
-            digests=(Digest("sha256", SHA256, "sha256"), MD5),
-        ),
-        {
-            "host": "web",
-            "entry": {"url": "https://w.example/w.csv"},
-            "path": "w.csv",
-            "digests": [["sha256", SHA256, "sha256"], ["md5", "b" * 32, "host-md5"]],
-        },
+    row(
+        catalog.WebFile(host="web", name="w.csv", url="https://w.example/w.csv"),
+        *("w.csv", "url"),
+        {"digests": [["sha256", SHA256, "sha256"], ["md5", "b" * 32, "host-md5"]]},
+        digests=(Digest("sha256", SHA256, "sha256"), MD5),
     ),
-    (
-        RemoteFile(
-            file=catalog.BundledFile(host="bundled", name="b.tsv", sha256=SHA256), name="b.tsv"
+    row(catalog.BundledFile(host="bundled", name="b.tsv", sha256=SHA256), "b.tsv", "name"),
+    row(
+        catalog.DataverseFile(
+            host="dataverse", server="https://d.example", doi="10.1/X", version="1.0"
         ),
-        {"host": "bundled", "entry": {"name": "b.tsv"}, "path": "b.tsv"},
+        *("P1.rar", "server doi version", {"id": "77", "path": "CT/P1.rar"}),
+        id="77",
+        folder="CT/P1/",
+        own_folder="P1",
+        unpack="rar",
+        is_alone=False,
     ),
-    (
-        RemoteFile(
-            file=catalog.DataverseFile(
-                host="dataverse", server="https://d.example", doi="10.1/X", version="1.0"
-            ),
-            name="P1.rar",
-            id="77",
-            folder="CT/P1/",
-            own_folder="P1",
-            unpack="rar",
-            is_alone=False,
-        ),
-        {
-            "host": "dataverse",
-            "entry": {"server": "https://d.example", "doi": "10.1/X", "version": "1.0"},
-            "id": "77",
-            "path": "CT/P1.rar",
-        },
+    row(catalog.ZenodoFile(host="zenodo", record="7", name="z.7z"), "z.7z", "record name"),
+    row(
+        catalog.FigshareFile(host="figshare", article="1", version="2", file="3", name="f.zip"),
+        *("f.zip", "article version file"),
     ),
-    (
-        RemoteFile(file=catalog.ZenodoFile(host="zenodo", record="7", name="z.7z"), name="z.7z"),
-        {"host": "zenodo", "entry": {"record": "7", "name": "z.7z"}, "path": "z.7z"},
+    row(
+        catalog.MendeleyFile(host="mendeley", dataset="abcdef123", version="1", file=UUID),
+        *("m.zip", "dataset version file"),
     ),
-    (
-        RemoteFile(
-            file=catalog.FigshareFile(
-                host="figshare", article="1", version="2", file="3", name="f.zip"
-            ),
-            name="f.zip",
-        ),
-        {
-            "host": "figshare",
-            "entry": {"article": "1", "version": "2", "file": "3"},
-            "path": "f.zip",
-        },
+    row(
+        catalog.KaggleFile(host="kaggle", dataset="o/n", version="3", file="k.csv"),
+        *("k.csv", "dataset version file"),
     ),
-    (
-        RemoteFile(
-            file=catalog.MendeleyFile(host="mendeley", dataset="abcdef123", version="1", file=UUID),
-            name="m.zip",
-        ),
-        {
-            "host": "mendeley",
-            "entry": {"dataset": "abcdef123", "version": "1", "file": UUID},
-            "path": "m.zip",
-        },
-    ),
-    (
-        RemoteFile(
-            file=catalog.KaggleFile(host="kaggle", dataset="o/n", version="3", file="k.csv"),
-            name="k.csv",
-        ),
-        {
-            "host": "kaggle",
-            "entry": {"dataset": "o/n", "version": "3", "file": "k.csv"},
-            "path": "k.csv",
-        },
-    ),
-    (
-        RemoteFile(
-            file=catalog.S3File(host="s3", bucket="bb", region="us-east-1", key="k/s.json"),
-            name="s.json",
-        ),
-        {
-            "host": "s3",
-            "entry": {"bucket": "bb", "region": "us-east-1", "key": "k/s.json"},
-            "path": "s.json",
-        },
+    row(
+        catalog.S3File(host="s3", bucket="bb", region="us-east-1", key="k/s.json"),
+        *("s.json", "bucket region key"),
     ),
 ]
 NAMES = [f"{stated['host']}:{stated['path']}" for _, stated in STATED]
