@@ -22,41 +22,25 @@ RELEASES = [
     if not one.is_sample
 ]
 WITH_CONSENT = "kaggle-chest-xray@4"  # the imitation asks for a person's consent
-VERIFIED = {
-    "cohen@0.1": {"git-tree"},
-    "cohen@0.2": {"git-tree"},
-    "cohen@2020-06-22": {"git-tree"},
-    "cohen@latest": {"first-use"},
-    "cord-19@2020-07-16": {"md5"},
-    "covid-ct@2020-03-27": {"git-tree"},
-    "covid-ct@latest": {"sha256"},
-    "covid-net@2022-02-17": {"git-tree"},
-    "covid-net@covidx-cxr2": {"host-md5"},
-    "covid-net@covidx-cxr3": {"git-tree"},
-    "pocus@2022-04-13": {"git-tree"},
-    "stoic@latest": {"first-use"},
-    "v7@2020-06-29": {"git-tree"},
-    "actualmed@2020-05-05": {"git-tree"},
-    "figure1@2020-05-08": {"git-tree"},
-    "hannover@2021-06-10": {"git-tree"},
-    "covid-blues@2025-11-09": {"git-tree"},
-    "brixia@2022-01-17": {"git-tree"},
-    "covid-cxnet@2024-04-28": {"git-tree"},
-    "covidnet-ct@2022-06-08": {"git-tree"},
-    "coronacases@zenodo-3757476": {"sha256"},
-    "medseg@figshare-v2": {"md5", "host-md5"},
-    "augmented-xray@4": {"host-sha256"},
-    "kermany@mendeley-2": {"host-sha256"},
-    "kermany@mendeley-3": {"host-sha256"},
-    "kermany@kaggle-2": {"host-md5"},
-    "radiography-db@5": {"host-md5"},
-    "mashhad@latest": {"host-md5"},
-    "covid-19-ar@idc-v25": {"host-md5"},
-    "covid-19-ny-sbu@idc-v25": {"host-md5"},
-    "midrc-ricord-1a@idc-v25": {"host-md5"},
-    "midrc-ricord-1b@idc-v25": {"host-md5"},
-    "midrc-ricord-1c@idc-v25": {"host-md5"},
+BY_KIND = {  # what their files are verified by: the releases
+    "git-tree": (
+        "cohen@0.1 cohen@0.2 cohen@2020-06-22 covid-ct@2020-03-27 covid-net@2022-02-17 "
+        "covid-net@covidx-cxr3 pocus@2022-04-13 v7@2020-06-29 actualmed@2020-05-05 "
+        "figure1@2020-05-08 hannover@2021-06-10 covid-blues@2025-11-09 brixia@2022-01-17 "
+        "covid-cxnet@2024-04-28 covidnet-ct@2022-06-08"
+    ),
+    "first-use": "cohen@latest stoic@latest",
+    "md5": "cord-19@2020-07-16",
+    "sha256": "covid-ct@latest coronacases@zenodo-3757476",
+    "host-md5": (
+        "covid-net@covidx-cxr2 kermany@kaggle-2 radiography-db@5 mashhad@latest "
+        "covid-19-ar@idc-v25 covid-19-ny-sbu@idc-v25 midrc-ricord-1a@idc-v25 "
+        "midrc-ricord-1b@idc-v25 midrc-ricord-1c@idc-v25"
+    ),
+    "host-md5 md5": "medseg@figshare-v2",
+    "host-sha256": "augmented-xray@4 kermany@mendeley-2 kermany@mendeley-3",
 }
+VERIFIED = {name: {*kinds.split()} for kinds, names in BY_KIND.items() for name in names.split()}
 
 
 def record_of(name: str) -> dict:
