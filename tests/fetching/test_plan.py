@@ -41,7 +41,7 @@ def browse_only(browse: dict[str, Any] = BROWSE) -> Resource:
 
 def only_step(one: Resource, here: Held | None = None, options: Options = PLAIN) -> tuple[str, str]:
     """Plan the default release; return the action and its reason."""
-    steps = plan.make([(one, one.default_release)], lambda *_: here, options).steps
+    steps = plan.make([(one, one.default_release)], lambda *_: here, options)
     assert len(steps) == 1
     assert steps[0].options == options
     return steps[0].action, steps[0].reason
@@ -130,7 +130,7 @@ def test_a_resource_for_browsing_is_never_looked_for_on_disk() -> None:
     def fail(*_: object) -> None:
         raise AssertionError("looked for on disk")
 
-    steps = plan.make([(browse_only(), None)], fail, PLAIN).steps
+    steps = plan.make([(browse_only(), None)], fail, PLAIN)
     assert [(step.name, step.action) for step in steps] == [("cases", "ask")]
 
 
@@ -251,7 +251,7 @@ def test_steps_come_in_the_order_of_the_targets() -> None:
             resource(release(WEB, id="2020-03-27"), id="a"),
         )
     ]
-    steps = plan.make(targets, lambda *_: None, PLAIN).steps
+    steps = plan.make(targets, lambda *_: None, PLAIN)
     assert [step.name for step in steps] == ["b@1", "cases", "a@2020-03-27"]
 
 
@@ -260,13 +260,13 @@ def test_a_target_that_is_asked_for_twice_is_one_step() -> None:
     two = resource(release(WEB), id="other")
     targets = [(one, one.releases[1]), (two, two.releases[0]), (one, one.releases[0])]
     again: list[tuple[Resource, Release | None]] = [*targets, *targets, (browse_only(), None)] * 2
-    steps = plan.make(again, lambda *_: None, PLAIN).steps
+    steps = plan.make(again, lambda *_: None, PLAIN)
     assert [step.name for step in steps] == ["set@2", "other@1", "set@1", "cases"]
-    assert plan.make([], lambda *_: None, PLAIN).steps == ()
+    assert plan.make([], lambda *_: None, PLAIN) == ()
 
 
 def test_each_release_is_judged_by_what_is_here_of_it() -> None:
     one = resource(release(WEB), release(WEB, id="2"))
     targets = [(one, release) for release in one.releases]
-    steps = plan.make(targets, lambda _, rel: files() if rel.id == "1" else None, PLAIN).steps
+    steps = plan.make(targets, lambda _, rel: files() if rel.id == "1" else None, PLAIN)
     assert [(step.name, step.action) for step in steps] == [("set@1", "keep"), ("set@2", "fetch")]

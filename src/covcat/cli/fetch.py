@@ -198,7 +198,7 @@ def _print_plan(session: Session, plan: Plan) -> None:
     from covcat.fetching import run
 
     total = run.total(plan, session.catalog, session.store)
-    rows = [_row(session, step) for step in plan.steps]
+    rows = [_row(session, step) for step in plan]
     steps = [{name: row[name] for name in FOR_PROGRAMS} for row in rows]
     data = {"dry_run": True, "steps": steps, "total": asdict(total)}
     refusal = None
@@ -263,12 +263,12 @@ def _announce(session: Session, plan: Plan) -> None:
     """Say before the start what comes, and which set is hidden in another that is here or comes."""
     from covcat.fetching import run
 
-    for step in plan.steps:
+    for step in plan:
         if step.action == "keep":
             session.say(f"{step.name}: {step.reason}; nothing to do")
         elif step.action == "fetch":
             _announce_fetch(session, step)
-    coming = {step.resource.id for step in plan.steps if step.action == "fetch"}
+    coming = {step.resource.id for step in plan if step.action == "fetch"}
     here = {one for one, _, _ in session.store.releases()} if coming else set()
     known = catalogs.find_overlaps(session.catalog, here - coming)
     for line in catalogs.find_overlaps(session.catalog, coming | here):
@@ -319,7 +319,7 @@ def _carry_out(
     from covcat.fetching import run
     from covcat.fetching.base import Run
 
-    has_many = len(plan.steps) > 1
+    has_many = len(plan) > 1
 
     def tell(error: CovcatError) -> None:
         if has_many and not session.json:
@@ -337,7 +337,7 @@ def _carry_out(
         errors = [one.error for one in locked if one.error is not None]
         if not errors or not password.ask(errors[0]):
             break
-        plan = Plan(steps=tuple(one.step for one in locked))
+        plan = tuple(one.step for one in locked)
     for error in errors:
         tell(error)
     return list(outcomes.values())

@@ -71,13 +71,7 @@ class Step:
         return f"{self.resource.id}@{self.release.id}" if self.release else self.resource.id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The steps in the order in which they will be carried out."""
-
-    steps: tuple[Step, ...]
-
-
+Plan = tuple[Step, ...]  # in the order in which they will be carried out
 Target = tuple[Resource, Release | None]
 LookUp = Callable[[Resource, Release], Held | None]
 
@@ -93,7 +87,7 @@ def make(targets: Iterable[Target], held: LookUp, options: Options) -> Plan:
         steps.append(
             Step(resource=resource, release=release, action=action, reason=reason, options=options)
         )
-    return Plan(steps=tuple(steps))
+    return tuple(steps)
 
 
 def _decide(

@@ -75,14 +75,14 @@ def make_locked_plan(
         its = replace(
             options, extract=one.form == "files", allow_missing=not one.complete, locked=one
         )
-        (step,) = make_plan(store, [target], its).steps
+        (step,) = make_plan(store, [target], its)
         if one.release == BROUGHT.id and step.action == "fetch":
             raise ActionNeededError(
                 f"`{one.name}` is not here, and only a person can bring it",
                 hint=f"covcat import {one.id} FILE…",
             )
         steps.append(step)
-    return Plan(steps=tuple(steps))
+    return tuple(steps)
 
 
 def locked_target(catalog: Catalog, one: LockedRelease) -> tuple[Resource, Release]:
@@ -124,9 +124,7 @@ def expect(step: Step, catalog: Catalog, store: Store) -> Expected | None:
 def total(todo: Plan, catalog: Catalog, store: Store) -> Totals:
     """Add up what the steps of a plan will bring."""
     waits = {name: sum(sizes) for name, sizes in store.waiting()}
-    coming = [
-        (step.name, expect(step, catalog, store)) for step in todo.steps if step.action == "fetch"
-    ]
+    coming = [(step.name, expect(step, catalog, store)) for step in todo if step.action == "fetch"]
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()
     steps = [(one, waits.get(name, 0)) for name, one in coming if one is not None]
@@ -141,7 +139,7 @@ def check_fits(total: Totals, store: Store) -> None:
 def run(todo: Plan, one_run: Run) -> Iterator[Outcome]:
     """Carry a plan out, if it can fit; one step that fails does not stop the others."""
     store = one_run.store
-    if any(step.action == "fetch" for step in todo.steps):
+    if any(step.action == "fetch" for step in todo):
         check_fits(total(todo, one_run.catalog, store), store)
         store.prepare()
         store.sweep()
@@ -149,7 +147,7 @@ def run(todo: Plan, one_run: Run) -> Iterator[Outcome]:
     elif store.has_litter:
         store.sweep()
     settle_waiting(store)
-    for step in todo.steps:
+    for step in todo:
         try:
             yield Outcome(step, path=_carry_out(step, one_run))
         except ShardDone:
@@ -174,7 +172,7 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
     name = f"{resource.id}@{release.id}"
     with run.store.lock(name):
         whole = replace(step.options, allow_missing=False)
-        if make_plan(run.store, [(resource, release)], whole).steps[0].action != "keep":
+        if make_plan(run.store, [(resource, release)], whole)[0].action != "keep":
             sources = [partial(from_files.pieces, sources=given)]
             return build(run, resource, release, step.options, sources, mends=True)
         run.progress.note(f"{name}: here and complete; what was given is not looked at")
@@ -201,7 +199,7 @@ def _carry_out(step: Step, run: Run) -> Path:
         waiting = f"{step.name}: another covcat is fetching it; waiting"
         held = store.lock(step.name, lambda: run.progress.note(waiting))
         with nullcontext() if options.shard else held:  # shards work side by side
-            again = make_plan(store, [(resource, release)], options).steps[0]
+            again = make_plan(store, [(resource, release)], options)[0]
             if again.action == "fetch":  # else another process brought it while this one waited
                 return _fetch_or_find(step, release, run)
             if again.action == "ask":  # or brought something else
@@ -222,7 +220,7 @@ def _fetch_or_find(step: Step, release: Release, run: Run) -> Path:
         try:
             return build(run, step.resource, release, step.options, FETCH)
         except CovcatError as error:
-            again = make_plan(run.store, [(step.resource, release)], step.options).steps[0]
+            again = make_plan(run.store, [(step.resource, release)], step.options)[0]
             if again.action == "keep":  # it was faster
                 break
             vanished = any(isinstance(e, DiskError) and e.has_vanished for e in each_of(error))
