@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from makers.archives import REPOSITORY, git_zip
+from makers.said import check_said
 
 RECORD = Path("covcat-data/.covcat/accepted.json")
 
@@ -102,7 +103,7 @@ def test_terms_that_changed_since_are_not_accepted(covcat, shelf) -> None:
     [
         "",
         "[]",
-        '{"schema": "covcat.accepted/2", "accepted": []}',
+        '{"schema": "covcat.other/1", "accepted": []}',
         '{"schema": "covcat.accepted/1", "accepted": [{"resource": "v7"}]}',
         '{"schema": "covcat.accepted/1", "accepted": ["v7"]}',
         '{"schema": "covcat.accepted/1", "accepted": [{"resource": 1, "terms_sha256": "", "at": ""}]}',
@@ -113,10 +114,15 @@ def test_terms_that_changed_since_are_not_accepted(covcat, shelf) -> None:
 def test_a_damaged_record_is_said_and_kept(covcat, text: str) -> None:
     RECORD.parent.mkdir(parents=True)
     RECORD.write_text(text, encoding="latin-1")
-    ran = covcat("license", "v7", "--accept")
-    assert ran.code == 5
-    assert "the record of accepted terms is damaged" in ran.err
+    check_said(covcat("license", "v7", "--accept"), 5, "the record of accepted terms is damaged")
     assert RECORD.read_text(encoding="latin-1") == text
+
+
+def test_a_record_of_a_newer_covcat_is_said_to_be_one_and_kept(covcat) -> None:
+    RECORD.parent.mkdir(parents=True)
+    RECORD.write_text(newer := '{"schema": "covcat.accepted/2", "accepted": []}')
+    check_said(covcat("license", "v7", "--accept"), 5, "made by a newer covcat (covcat.accepted/2)")
+    assert RECORD.read_text() == newer
 
 
 def test_a_disk_that_is_full_leaves_the_record_before(covcat, monkeypatch) -> None:
