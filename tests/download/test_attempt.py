@@ -254,6 +254,23 @@ def test_files_that_came_wait_for_those_that_did_not(covcat, shelf, server) -> N
     assert all(one.stat().st_nlink == 1 for one in Path("covcat-data/plain/1/files").iterdir())
 
 
+def test_files_of_one_name_wait_each_with_its_own_bytes(covcat, shelf, server) -> None:
+    bodies = {"a/x.bin": b"1" * 9, "b/x.bin": b"2" * 9, "c/X.BIN": b"3" * 9, "d/y.bin": b"4" * 9}
+    lines = ""
+    for path, body in bodies.items():
+        folder, name = path.split("/")
+        known = f"into: {folder}/, name: {name}, sha256: '{hashlib.sha256(body).hexdigest()}'"
+        lines += f"      - {{host: web, url: 'https://data.example.org/{path}', {known}}}\n"
+        server.serve(f"/data.example.org/{path}", Answer(body, 404 if "y" in path else 200))
+    shelf.add("plain", f'releases:\n  - id: "1"\n    source: made up\n    files:\n{lines}')
+    assert covcat("fetch", "plain").code == 4
+    server.requests.clear()
+    server.serve("/data.example.org/d/y.bin", Answer(bodies["d/y.bin"]))
+    assert covcat("fetch", "plain").code == 0
+    assert [path for path, _ in server.requests] == ["/data.example.org/d/y.bin"]
+    assert tree_on_disk(Path("covcat-data/plain/1/files")) == bodies
+
+
 def test_a_wrong_file_is_named_and_the_others_wait(covcat, shelf, server) -> None:
     add_files(shelf, wrong="f5.bin")
     serve_files(server)
