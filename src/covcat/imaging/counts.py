@@ -105,7 +105,11 @@ def _sum_up(
 
 def _of_each_finding(cells: Group, by: Sequence[str]) -> list[Group]:
     """Return a group for each finding of a record, which has as many paths."""
-    texts = {at: str(cells[at] or "").split(vocabulary.JOINED) for at in _findings_in(by)}
+    texts = {
+        at: str(cells[at] or "").split(vocabulary.JOINED)
+        for at, name in enumerate(by)
+        if name in ("finding", PATH)
+    }
     count = max(map(len, texts.values()), default=1)
     return [
         tuple(texts[at][number] or None if at in texts else cell for at, cell in enumerate(cells))
@@ -124,10 +128,6 @@ def _of_each_level(groups: list[Group], by: Sequence[str], level: int | None) ->
             path = vocabulary.LEVEL.join(levels[:number])
             found[(*group[:at], path or None, *group[at + 1 :])] = None
     return found
-
-
-def _findings_in(by: Sequence[str]) -> list[int]:
-    return [at for at, name in enumerate(by) if name in ("finding", PATH)]
 
 
 Rank = tuple[bool, float, str]

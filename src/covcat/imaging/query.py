@@ -81,6 +81,15 @@ class Question:
         return conditions, [value for _, values in chosen for value in values]
 
 
+def _passing(
+    index: Index, question: Question, columns: str, condition: str = "1"
+) -> Iterator[Record]:
+    """Give these columns of what passes a question, and one more condition."""
+    conditions, values = question.sql()
+    text = f"SELECT {columns} FROM images WHERE {condition} AND {conditions}"  # noqa: S608
+    return index.rows(text, values, question.where)
+
+
 def select(index: Index, question: Question) -> Iterator[Record]:
     """Give the records of one index that pass, in its order."""
     conditions, values = question.sql()
@@ -126,13 +135,11 @@ def one_each(
     records: Iterable[Record], indexes: Iterable[Index], question: Question
 ) -> Iterator[Record]:
     """Leave one record each of what several indexes give: of a picture the one that stands."""
-    conditions, values = question.sql()
-    own = "resource || '@' || release || ':' || path"
-    text = f"SELECT same_as FROM images WHERE same_as = {own} AND {conditions}"  # noqa: S608
+    stands = "same_as = resource || '@' || release || ':' || path"
     standing = {
         record["same_as"]
         for index in (indexes if question.one_per == "picture" else ())
-        for record in index.rows(text, values, question.where)
+        for record in _passing(index, question, "same_as", stands)
     }
     seen = set()
     for record in records:
@@ -156,23 +163,17 @@ def count_unordered(index: Index, question: Question) -> int:
 
 def count_differing(indexes: Iterable[Index], question: Question) -> int:
     """Return how many pictures have copies that pass, and whose findings differ."""
-    conditions, values = question.sql()
-    text = (
-        "SELECT DISTINCT same_as, finding FROM images "  # noqa: S608
-        f"WHERE same_as NOT NULL AND finding NOT NULL AND {conditions}"
-    )
     found: dict[Value, set[Value]] = {}
+    has_both = "same_as NOT NULL AND finding NOT NULL"
     for index in indexes:
-        for row in index.rows(text, values, question.where):
+        for row in _passing(index, question, "DISTINCT same_as, finding", has_both):
             found.setdefault(row["same_as"], set()).add(row["finding"])
     return sum(len(findings) > 1 for findings in found.values())
 
 
 def count(index: Index, question: Question) -> int:
     """Return how many records of an index pass, before one a patient is chosen."""
-    conditions, values = question.sql()
-    text = f"SELECT count(*) AS n FROM images WHERE {conditions}"  # noqa: S608
-    return sum(int(record["n"] or 0) for record in index.rows(text, values, question.where))
+    return sum(int(row["n"] or 0) for row in _passing(index, question, "count(*) AS n"))
 
 
 def is_gone(path: str, size: Value) -> bool:
@@ -232,12 +233,8 @@ class Gone:
 
     def look(self, index: Index, question: Question) -> None:
         """Look at all images of an index that pass."""
-        conditions, values = question.sql()
-        text = (
-            "SELECT resource, release, path, bytes FROM images "  # noqa: S608
-            f"WHERE path IS NOT NULL AND {conditions}"
-        )
-        for record in index.rows(text, values, question.where):
+        columns = "resource, release, path, bytes"
+        for record in _passing(index, question, columns, "path IS NOT NULL"):
             self.has(record)
 
 

@@ -1,5 +1,6 @@
 """What readers read from and give: the files of a release, rows of raw cells."""
 
+import json
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,13 @@ class ReleaseFiles:
             at = bisect_left(self.paths, glob)
             return iter(self.paths[at : at + 1] if glob in self.paths[at : at + 1] else [])
         return (path for path in self.paths if fnmatchcase(path, glob))
+
+
+def to_text(value: object) -> str:
+    """Return what a value of JSON is in a cell: a text as it is, nothing of null."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def writable(text: str) -> str:

@@ -15,7 +15,7 @@ from covcat.catalog.matching import Row
 from covcat.catalog.outlines import Outline, Outlined, make_box, make_polygon, read_size
 from covcat.errors import IntegrityError
 from covcat.imaging.readers import limits
-from covcat.imaging.readers.base import writable
+from covcat.imaging.readers.base import to_text, writable
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 
 _LONGEST = 1000  # letters of a name
@@ -54,7 +54,7 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
 def _row(
     path: str, key: str, image: dict[str, Any], annotations: list[Any], names: dict[str, str]
 ) -> Row:
-    cells = {writable(name): writable(_text(value)) for name, value in image.items()}
+    cells = {writable(name): writable(to_text(value)) for name, value in image.items()}
     rest = [
         {k: v for k, v in one.items() if k != "segmentation"} if isinstance(one, dict) else one
         for one in annotations
@@ -86,10 +86,4 @@ def _outline(name: str, annotation: Any) -> Outline | None:
 
 
 def _key(one: object, name: str) -> str:
-    return writable(_text(one.get(name))) if isinstance(one, dict) else ""
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return writable(to_text(one.get(name))) if isinstance(one, dict) else ""

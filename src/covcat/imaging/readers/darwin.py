@@ -22,7 +22,7 @@ from covcat.catalog.matching import Row
 from covcat.catalog.outlines import Outline, Outlined, make_box, make_polygon, read_size
 from covcat.errors import IntegrityError
 from covcat.imaging.readers import limits
-from covcat.imaging.readers.base import writable
+from covcat.imaging.readers.base import to_text, writable
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 
 _MAX_TOTAL = 4_000_000_000  # of all in one zip; V7's own have about 0.6
@@ -129,9 +129,7 @@ def _numbers(path: Any) -> list[Any] | None:
 def _cells(tree: dict[str, Any], image: dict[str, Any]) -> dict[str, str]:
     cells = dict[str, str]()
     for key in ("original_filename", "width", "height"):
-        value = image.pop(key, "")
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        cells[key.removeprefix("original_")] = "" if value is None else text
+        cells[key.removeprefix("original_")] = to_text(image.pop(key, ""))
     lungs, tags, rest = 0, dict[str, list[str]](), list[Any]()
     for one in tree["annotations"]:
         name = one.get("name") if isinstance(one, dict) else None
