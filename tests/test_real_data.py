@@ -9,7 +9,7 @@ import pytest
 from servers.server import Answer
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
-pytestmark = pytest.mark.skipif(
+needs_real = pytestmark = pytest.mark.skipif(
     not REAL.is_dir(), reason="the real archives are not beside this repository"
 )
 

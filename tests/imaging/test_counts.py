@@ -19,7 +19,7 @@ from makers.releases import Shelf, labelled
 from makers.runs import Covcat, Ran
 from makers.tables import coco, darwin
 from servers.server import Answer
-from test_real_data import COHEN
+from test_real_data import COHEN, REAL, needs_real
 
 from covcat.catalog import check, listing, load
 from covcat.catalog.columns import COLUMNS, NAMES, Record
@@ -29,10 +29,6 @@ from covcat.imaging.checked import ReleaseState
 from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
 
-SHARED = Path(__file__).parents[3] / "shared" / "real"
-needs_real = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the real tables are not beside this repository"
-)
 PACKAGED = load.load()
 TABLES = [
     pytest.param(counts, id=f"{resource.id}-{number}")
@@ -127,7 +123,7 @@ def recounted(made) -> Callable[..., Ran]:
 
 def put_real(name: str, tables: Mapping[str, str]) -> None:
     """Put a release there with its real tables, by what they were kept as."""
-    kept = {path: (SHARED / "tables" / file).read_bytes() for path, file in tables.items()}
+    kept = {path: (REAL / "tables" / file).read_bytes() for path, file in tables.items()}
     put_listed(name, kept)
 
 
@@ -174,7 +170,7 @@ def all_same(numbers: Mapping[str, tuple[int, ...]], columns: tuple[str, ...]) -
 @pytest.mark.large
 def test_table_1_of_the_paper_is_reproduced_from_the_real_archive(server, covcat) -> None:
     server.serve(
-        COHEN, Answer((SHARED / "cohen-0.1-four-files-short.zip").read_bytes(), has_length=False)
+        COHEN, Answer((REAL / "cohen-0.1-four-files-short.zip").read_bytes(), has_length=False)
     )
     assert covcat("fetch", "cohen@0.1", "--allow-missing").code == 0
     ran = covcat("counts", "cohen@0.1", "--published", "--json")
@@ -473,7 +469,7 @@ def test_covidx_lists_are_counted_each_by_itself(covcat) -> None:
 @needs_real
 @pytest.mark.large
 def test_each_of_the_24_lists_of_covidx_is_as_a_document_prints_it_or_says_why_not(covcat) -> None:
-    with zipfile.ZipFile(SHARED / "covidnet-65999806.zip") as packed:
+    with zipfile.ZipFile(REAL / "covidnet-65999806.zip") as packed:
         root = packed.namelist()[0].partition("/")[0]
         names = [
             name.removeprefix(f"{root}/")

@@ -22,6 +22,7 @@ from makers.archives import zip_of
 from makers.covid_ct import PATIENTS, covid_ct_tables
 from makers.laid import DATA, lay
 from makers.tables import coco, darwin, dicom, label_table, nifti, png, text_of, workbook
+from test_real_data import REAL, needs_real
 
 from covcat.catalog import load, yaml
 from covcat.catalog.columns import Record
@@ -32,10 +33,7 @@ from covcat.imaging.build import IndexReport
 from covcat.store.folder import INDEX
 
 CATALOG = load.load()
-TABLES = Path(__file__).parents[3] / "shared" / "real" / "tables"
-real = pytest.mark.skipif(
-    not TABLES.is_dir(), reason="the real tables are not beside this repository"
-)
+TABLES = REAL / "tables"
 
 
 def put(name: str, files: Mapping[str, bytes]) -> tuple[Resource, Release]:
@@ -104,7 +102,7 @@ def sound(records: Sequence[Record], report: IndexReport) -> None:
 POCUS = "data/dataset_metadata.csv"
 ZIPPED = "annotations/covid-only.zip"
 BLUES = ("severity.csv", "clinical_variables.csv")
-REAL = {  # of each release: its tables, and the files that they were kept as
+KEPT = {  # of each release: its tables, and the files that they were kept as
     "cohen@0.1": {"metadata.csv": "cohen-0.1-metadata.csv"},
     "cohen@0.2": {"metadata.csv": "cohen-0.2-metadata.csv"},
     "figure1": {"metadata.csv": "figure1-metadata.csv"},
@@ -117,11 +115,11 @@ REAL = {  # of each release: its tables, and the files that they were kept as
 @cache
 def index_real(name: str) -> Indexed:
     """Index all paths of a release, with its real tables."""
-    tables = {path: (TABLES / kept).read_bytes() for path, kept in REAL[name].items()}
+    tables = {path: (TABLES / kept).read_bytes() for path, kept in KEPT[name].items()}
     return indexed(name, listed(name, **tables))
 
 
-@real
+@needs_real
 @pytest.mark.parametrize(
     ("name", "rows", "images", "matched"),
     [
@@ -136,7 +134,7 @@ def index_real(name: str) -> Indexed:
 @pytest.mark.large
 def test_every_row_and_image_of_a_real_release_is_there(name, rows, images, matched) -> None:
     records, report = index_real(name)
-    assert report.rows == dict(zip(REAL[name], rows, strict=True))
+    assert report.rows == dict(zip(KEPT[name], rows, strict=True))
     assert (report.images, report.ambiguous) == (images, 0)
     assert counts(records, "matched") == matched
 
@@ -157,7 +155,7 @@ FINDINGS_AND_VIEWS = {
 }
 
 
-@real
+@needs_real
 @pytest.mark.parametrize(
     ("name", "columns", "expected"),
     [
@@ -195,7 +193,7 @@ def test_a_column_of_a_real_release_has_the_values_that_were_counted(name, colum
     assert counts(index_real(name)[0], columns) == expected
 
 
-@real
+@needs_real
 @pytest.mark.parametrize(
     ("name", "known"),  # rows with a severity, a temperature, a saturation
     [
@@ -235,13 +233,13 @@ def test_scores_of_severity_are_added_to_the_films_that_they_name() -> None:
     assert report.not_added == 1
 
 
-@real
+@needs_real
 @pytest.mark.parametrize(
     ("name", "encoding"),
     [("cohen@0.1", "utf-8"), ("cohen@0.2", "utf-8"), ("figure1", "cp1252"), ("pocus", "utf-8")],
 )
 def test_every_cell_of_a_real_table_is_kept(name: str, encoding: str) -> None:
-    ((path, kept),) = REAL[name].items()
+    ((path, kept),) = KEPT[name].items()
     text = (TABLES / kept).read_bytes().decode(encoding)
     header, *rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     raw = [cells(one)[path] for one in index_real(name)[0][: len(rows)]]
@@ -249,7 +247,7 @@ def test_every_cell_of_a_real_table_is_kept(name: str, encoding: str) -> None:
     assert [list(one) for one in raw] == [header] * len(rows)
 
 
-@real
+@needs_real
 def test_cohen_0_1_does_not_describe_four_of_its_images() -> None:
     records, _ = index_real("cohen@0.1")
     assert len({one["patient_id"] for one in records if one["matched"] == "both"}) == 85
@@ -259,7 +257,7 @@ def test_cohen_0_1_does_not_describe_four_of_its_images() -> None:
             assert said == [None, "unknown", "{}", "unknown"]
 
 
-@real
+@needs_real
 def test_cohen_0_2_has_volumes_without_files_and_images_without_rows() -> None:
     records, report = index_real("cohen@0.2")
     assert report.unmatched[2] == "volumes/coronacases_org_001.nii.gz"
@@ -280,7 +278,7 @@ def test_cohen_0_2_has_volumes_without_files_and_images_without_rows() -> None:
         assert [one[f"allows_{use}"] for use in USES] == [getattr(coronacases, use) for use in USES]
 
 
-@real
+@needs_real
 def test_a_file_that_stands_in_two_rows_has_two_records() -> None:
     """Cohen 0.2: five names, each under two patients."""
     records, _ = index_real("cohen@0.2")
@@ -293,7 +291,7 @@ def test_a_file_that_stands_in_two_rows_has_two_records() -> None:
         assert len({one["patient_id"] for one in both}) == 2
 
 
-@real
+@needs_real
 def test_masks_of_cohen_are_named_where_they_are() -> None:
     records, _ = index_real("cohen@0.2")
     files = listed("cohen@0.2")
@@ -304,7 +302,7 @@ def test_masks_of_cohen_are_named_where_they_are() -> None:
     assert not any(str(one["path"]).startswith("annotations/") for one in records)
 
 
-@real
+@needs_real
 def test_figure1_is_matched_by_the_patients_number_and_keeps_ages_in_words() -> None:
     records, _ = index_real("figure1")
     assert Counter(str(one["path"]).rpartition(".")[2] for one in records) == {"jpg": 50, "png": 5}
@@ -317,7 +315,7 @@ def test_figure1_is_matched_by_the_patients_number_and_keeps_ages_in_words() -> 
     assert {(one["sex"], one["age"]) for one in same} == {("F", 77)}
 
 
-@real
+@needs_real
 def test_pocus_says_of_each_video_where_it_is_and_what_its_licence_allows() -> None:
     records, _ = index_real("pocus")
     hosted = [one for one in records if cells(one)[POCUS]["InThisRepo"] == "Yes"]
@@ -335,7 +333,7 @@ def test_pocus_says_of_each_video_where_it_is_and_what_its_licence_allows() -> N
     assert counts(hosted, "allows_commercial") == {"no": 107, "yes": 55, "unknown": 9}
 
 
-@real
+@needs_real
 def test_sex_and_age_that_are_swapped_stay_swapped_and_blank() -> None:
     swapped = {
         (raw["Gender"], raw["Age"], one["sex"], one["age"])
@@ -364,7 +362,7 @@ def test_covid_ct_tells_by_its_folders_and_the_tables_beside_them() -> None:
     assert counts(early, "covid") == {"yes": 275}
 
 
-@real
+@needs_real
 @pytest.mark.large
 def test_the_workbook_of_covid_ct_names_every_image_of_covid() -> None:
     name = "COVID-CT-MetaInfo.xlsx"
@@ -383,7 +381,7 @@ def test_the_workbook_of_covid_ct_names_every_image_of_covid() -> None:
     assert sum(cell["Age"] != "" for cell in raw) == 169
 
 
-@real
+@needs_real
 def test_hannover_has_a_patient_a_view_and_a_day_for_each_of_its_films() -> None:
     with zipfile.ZipFile(TABLES.parent / "hannover-ad7ab099.zip") as packed:
         root = packed.namelist()[0].partition("/")[0]
@@ -420,7 +418,7 @@ def test_the_lists_that_kaggle_has_beside_covidx_name_the_images_of_their_folder
     ]
 
 
-@real
+@needs_real
 def test_the_patients_of_covid_blues_are_joined_to_their_videos() -> None:
     records, report = index_real("covid-blues")
     assert (report.not_added, report.lacking, report.without_term) == (0, [], {})
@@ -434,7 +432,7 @@ def test_the_patients_of_covid_blues_are_joined_to_their_videos() -> None:
     assert {one["age"] is None for one in patients} == {False}
 
 
-@real
+@needs_real
 def test_v7_has_labels_of_cohens_pictures_and_keeps_no_token() -> None:
     records, _ = index_real("v7")
     assert not any("token" in str(one["raw"]) for one in records)

@@ -14,6 +14,7 @@ from makers.archives import zip_of
 from makers.laid import lay
 from makers.runs import Covcat
 from makers.tables import coco, darwin, png, source_of
+from test_real_data import REAL, needs_real
 
 from covcat.catalog import load
 from covcat.catalog.entries import LabelTable
@@ -23,7 +24,7 @@ from covcat.imaging import readers
 from covcat.imaging.readers.base import ReleaseFiles
 
 SQUARE = [0, 0, 4, 0, 4, 2, 0, 2]
-V7 = Path(__file__).parents[3] / "shared" / "real" / "tables" / "v7-covid-only-sample.zip"
+V7 = REAL / "tables/v7-covid-only-sample.zip"
 
 
 def drawn(folder: Path, data: bytes, reader: str) -> list[Outlined]:
@@ -171,7 +172,7 @@ def test_a_json_that_is_no_coco_is_refused(tree: Any, tmp_path: Path) -> None:
         drawn(tmp_path, json.dumps(tree).encode(), "coco")
 
 
-@pytest.mark.skipif(not V7.is_file(), reason="the real tables are not here")
+@needs_real
 def test_all_real_polygons_of_v7_lie_on_their_pictures() -> None:
     table = LabelTable(reader="darwin", path=V7.name, source="made up")
     rows = readers.read_rows(table, ReleaseFiles(V7.parent, [V7.name]))

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from makers import tables as made
 from makers.archives import zip_of
 from makers.tables import darwin, dicom, nifti, packed_nifti, sheet_xml, source_of, workbook
+from test_real_data import REAL, needs_real
 
 from covcat.catalog.entries import LabelTable, Reader
 from covcat.catalog.matching import Row
@@ -32,7 +33,7 @@ from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.delimited import enough, unique
 
 QUICK = settings(max_examples=100, derandomize=True, suppress_health_check=list(HealthCheck))
-REAL = Path(__file__).parents[3] / "shared" / "real" / "tables" / "v7-covid-only-sample.zip"
+V7 = REAL / "tables/v7-covid-only-sample.zip"
 
 
 def rows_of(folder: Path, files, reader: str, path: str = "*", **keys) -> list[Row]:
@@ -838,12 +839,12 @@ def test_no_damage_of_a_header_raises(edits, syntax, tmp_path_factory) -> None:
         assert text.encode("latin-1", "replace") in bytes(data) or not text.isascii()
 
 
-@pytest.mark.skipif(not REAL.is_file(), reason="the real tables are not here")
+@needs_real
 def test_the_real_annotations_of_v7_lose_no_tag() -> None:
-    table = LabelTable(reader="darwin", path=REAL.name, source="made up")
-    found = readers.read_rows(table, ReleaseFiles(REAL.parent, [REAL.name]))
+    table = LabelTable(reader="darwin", path=V7.name, source="made up")
+    found = readers.read_rows(table, ReleaseFiles(V7.parent, [V7.name]))
     rows = {row.cells["json"]: row.cells for row in found}
-    with zipfile.ZipFile(REAL) as packed:
+    with zipfile.ZipFile(V7) as packed:
         for name in packed.namelist():
             tree = json.loads(packed.read(name))
             row = rows[name]
