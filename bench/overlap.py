@@ -42,7 +42,7 @@ from covcat.overlap.opencv import opencv
 from covcat.overlap.pairs import SAME
 from covcat.overlap.pictures import of_folder
 from covcat.overlap.verify import Sameness, alignments, verify
-from covcat.overlap.windows import Window, shown
+from covcat.overlap.windows import Window, to_grey
 from covcat.progress import Silent
 
 cv2 = opencv()
@@ -226,11 +226,11 @@ def find_wrong_slices(folder: Path, step: int) -> bool:
         for window, values in WINDOWS.items():
             wanted = Window(*map(float, values))
             some = [
-                (shown(a, wanted), shown(b, wanted))
+                (to_grey(a, wanted), to_grey(b, wanted))
                 for a, b in islice(pairwise(scan), 0, None, step)
             ]
             means = [
-                (a, shown((one.astype(np.float32) + other) / 2, wanted))
+                (a, to_grey((one.astype(np.float32) + other) / 2, wanted))
                 for (a, _), (one, other) in zip(
                     some, islice(pairwise(scan), 0, None, step), strict=True
                 )

@@ -18,7 +18,7 @@ from covcat.overlap.features import Grey
 from covcat.overlap.nifti_voxels import nifti_slices
 from covcat.overlap.opencv import MOST_PIXELS, opencv
 from covcat.overlap.pairs import NoPicture
-from covcat.overlap.windows import shown
+from covcat.overlap.windows import to_grey
 
 _MOST_BYTES = 1 << 29  # of a file that is read into memory
 _MOST_PAGES = 2_000
@@ -68,7 +68,7 @@ def _stills(path: Path, size: Size) -> Iterator[tuple[int, Grey]]:
     if values is None:
         what = "damaged, or" if size.format in _ENDS else "cut, damaged, or"
         raise NoPicture(f"{what} of a kind of {size.format} that OpenCV does not decode")
-    yield 0, shown(values)
+    yield 0, to_grey(values)
 
 
 def _check_whole(data: bytes, size: Size) -> None:
@@ -97,7 +97,7 @@ def _pages(buffer: np.ndarray) -> Iterator[tuple[int, Grey]]:
             good, pages = False, ()
         if not good or not pages:
             break
-        yield number, shown(pages[0])
+        yield number, to_grey(pages[0])
     else:
         raise NoPicture(f"more than {_MOST_PAGES:,} pages")
     if number == 0:

@@ -16,7 +16,7 @@ from covcat.imaging.sizes import Size
 from covcat.overlap.features import Grey
 from covcat.overlap.opencv import opencv
 from covcat.overlap.pairs import NoPicture
-from covcat.overlap.windows import Window, shown
+from covcat.overlap.windows import Window, to_grey
 
 _MOST_FRAMES = 4_096
 _MOST_BYTES = 1 << 31  # of a file whose compressed frames are read
@@ -86,14 +86,14 @@ def _grey(values: np.ndarray, head: Any) -> Grey:
     kind = str(head.get("PhotometricInterpretation", "MONOCHROME2"))
     if values.ndim == 3 and not kind.startswith("PALETTE"):
         first = values[..., 0] if kind.startswith("YBR") else values.mean(axis=2)
-        return shown(first.astype(np.uint8) if values.dtype == np.uint8 else first)
+        return to_grey(first.astype(np.uint8) if values.dtype == np.uint8 else first)
     if not kind.startswith("MONOCHROME") or values.ndim != 2:
         raise NoPicture(f"DICOM of {kind}, which is not decoded")
     slope = float(head.get("RescaleSlope") or 1)
     intercept = float(head.get("RescaleIntercept") or 0)
     if (slope, intercept) != (1.0, 0.0):
         values = values.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    return shown(values, _window(head), inverted=kind == "MONOCHROME1")
+    return to_grey(values, _window(head), inverted=kind == "MONOCHROME1")
 
 
 def _window(head: Any) -> Window | None:

@@ -19,7 +19,7 @@ from covcat.imaging.sizes import Size
 from covcat.overlap.features import Grey
 from covcat.overlap.opencv import MOST_PIXELS
 from covcat.overlap.pairs import NoPicture
-from covcat.overlap.windows import shown
+from covcat.overlap.windows import to_grey
 
 _WIDTHS = {"u": (2, 512, 768, 1280), "i": (256, 4, 8, 1024)}  # of 1, 2, 4, 8 bytes: nifti1.h
 _KINDS = {
@@ -74,10 +74,10 @@ def _kind(header: NiftiHeader) -> np.dtype:
 def _grey(values: np.ndarray, size: Size, header: NiftiHeader, channels: int) -> Grey:
     shape = (size.height, size.width)
     if channels == 3:
-        return shown(values.reshape(*shape, 3).mean(axis=2).astype(np.uint8))
+        return to_grey(values.reshape(*shape, 3).mean(axis=2).astype(np.uint8))
     values = values.reshape(shape)
     if header.slope not in (0.0, 1.0) or header.intercept != 0.0:
         with np.errstate(all="ignore"):  # forged numbers
             scale = header.slope or 1.0
             values = values.astype(np.float32) * np.float32(scale) + np.float32(header.intercept)
-    return shown(values)
+    return to_grey(values)

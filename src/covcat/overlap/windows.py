@@ -38,7 +38,7 @@ def window_of(values: NDArray[Any]) -> Window:
     return Window(float(low), float(high))
 
 
-def shown(values: NDArray[Any], window: Window | None = None, *, inverted: bool = False) -> Grey:
+def to_grey(values: NDArray[Any], window: Window | None = None, *, inverted: bool = False) -> Grey:
     """Return values of one channel in 8 bits; bytes that have no window stay as they are."""
     if values.dtype == np.uint8 and window is None:
         return 255 - values if inverted else values
