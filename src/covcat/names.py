@@ -248,6 +248,9 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
+_MOST_RECENT = 1000  # folders, whose paths an archive may make long
+
+
 class Paths:
     """The paths of one tree; finds two that some file system takes for one."""
 
@@ -255,17 +258,20 @@ class Paths:
         self.folders = 0
         # (number of the folder, key) -> the name as first spelt, and the folder's number or 0
         self._known: dict[tuple[int, str], tuple[str, int]] = {}
-        self._last: tuple[str, int] = ("", 0)  # most paths lie where the one before them does
+        self._recent: dict[str, int] = {}  # numbers of folders: to go down to one costs most
 
     def add(self, path: str, is_file: bool) -> tuple[bool, str | None]:
         """Take a path; say if it came before, and which other path it collides with."""
         above, _, name = path.rpartition("/")
-        if above != self._last[0]:
+        number = self._recent.get(above)
+        if number is None:
             number, other = self._folder(above)
             if other is not None:
                 return False, other
-            self._last = (above, number)
-        place = (self._last[1], _key(name))
+            if len(self._recent) == _MOST_RECENT:
+                self._recent.clear()
+            self._recent[above] = number
+        place = (number, _key(name))
         known = self._known.get(place)
         if known is None:
             self._known[place] = (name, 0 if is_file else self._new())

@@ -3,7 +3,6 @@
 import lzma
 import re
 import struct
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,7 +82,6 @@ class UnsupportedError(BadArchiveError):
 
 DAMAGE = (
     BadArchiveError,
-    zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
     struct.error,

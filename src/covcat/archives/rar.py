@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 from covcat.archives.base import (
-    CHUNK,
     Member,
     Open,
     Source,
@@ -37,6 +36,7 @@ _ALGORITHMS4 = (13, 15, 20, 26, 29, 36)  # the RAR that brought each, without it
 _ALGORITHMS5 = (0, 1)  # of RAR 5 and RAR 7
 _DICTIONARY = 256 << 20  # bytes that a tool may need; it has to fit into `sandbox.MEMORY`
 _SYMLINK, _HARD, _COPY = 1, 4, 5  # redirections of RAR 5
+_PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kernel each time
 _HUGE = 4 << 30  # a dictionary that only RAR 7 can have
 
 
@@ -136,7 +136,7 @@ def _read_stored(stream: BinaryIO, listing: Listing) -> Iterator[bytes]:
     for one in listing.files:
         left = one.size
         stream.seek(one.info.data_offset)
-        while left and (data := stream.read(min(left, CHUNK))):
+        while left and (data := stream.read(min(left, _PIECE))):
             yield data
             left -= len(data)
 

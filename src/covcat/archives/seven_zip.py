@@ -5,12 +5,15 @@ methods on machines without 7-Zip. What either gives is cut by the header's size
 against its CRCs here.
 """
 
+import lzma
 import stat
+import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 from covcat.archives.base import (
     CHUNK,
@@ -26,8 +29,9 @@ from covcat.archives.base import (
 )
 from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.sandbox import State, check_unchanged, run_tool, states_of
+from covcat.archives.seven_zip_folder import Folder
 from covcat.archives.seven_zip_header import AES, START, Item, Streams, read_header
-from covcat.archives.streams import Flow
+from covcat.archives.streams import MAX_MEMORY, Flow
 from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
 from covcat.errors import ExtractionError
 
@@ -59,6 +63,8 @@ _FILTERS = {"03", "04", "05", "06", "07", "08", "09"}
 _OLD_FILTERS = {"03030103", "03030205", "03030401", "03030501", "03030701", "03030805"}
 _OF_BOTH = _CODECS | _FILTERS | _OLD_FILTERS
 _OF_7ZIP = _OF_BOTH | {"0a", "0b", "020302", "020304", "0303011b"}
+_LZMA, _LZMA_PROPERTIES = "030101", 5  # bytes
+_SMALL = 8 << 20  # bytes that are unpacked in one go
 _PPMD = "030401"  # damage kills the process that unpacks it with pyppmd: only 7-Zip may
 _UNBOUNDED = {"04f71101", "040108", "040109"}
 _OF_PY7ZR = _OF_BOTH - {_PPMD} | {"04f71101", "04f71102"}
@@ -149,7 +155,7 @@ def _tool_for(streams: Streams) -> Tool | None:
     return None if others else tool
 
 
-def _methods(folder: Any) -> set[str]:
+def _methods(folder: Folder) -> set[str]:
     return {coder["method"].hex() for coder in folder.coders}
 
 
@@ -186,24 +192,29 @@ def _unpacked(stream: BinaryIO, streams: Streams, password: str | None) -> Itera
 
 
 def _unpacked_folder(
-    stream: BinaryIO, folder: Any, packed: int, password: str | None
+    stream: BinaryIO, folder: Folder, packed: int, password: str | None
 ) -> Iterator[bytes]:
-    """Give what one folder unpacks to, where py7zr can read it safely."""
-    from py7zr.compressor import SevenZipDecompressor
-
-    methods, left = _methods(folder), folder.get_unpack_size()
-    bonds = [(bond.incoder, bond.outcoder) for bond in folder.bindpairs]
-    chain = [(at + 1, at) for at in range(len(bonds))]  # which py7zr takes all for
+    """Give what one folder unpacks to, where that can be read safely."""
+    methods, left = _methods(folder), folder.size
+    chain = [(at + 1, at) for at in range(len(folder.bonds))]  # which py7zr takes all for
     has_one = all(one["numinstreams"] == one["numoutstreams"] == 1 for one in folder.coders)
-    if not has_one or bonds != chain:
+    if not has_one or folder.bonds != chain:
         raise UnsupportedError("binds its coders in a way that only 7-Zip unpacks")
     if _PPMD in methods:
         raise UnsupportedError("is packed with PPMd, which only 7-Zip unpacks safely")
     if methods == {"00"} and packed != left:
         raise BadArchiveError("has other bytes than it declares in a folder that is only stored")
+    at = stream.tell()
+    if methods == {_LZMA} and max(packed, left) <= _SMALL:
+        if unpacked := _unpack_lzma(stream.read(packed), folder):
+            yield unpacked
+            return
+        stream.seek(at)
+    from py7zr.compressor import SevenZipDecompressor
+
     piece = _READ_UNBOUNDED if methods & _UNBOUNDED else _READ
     decoder = SevenZipDecompressor(
-        folder.coders, packed, list(folder.unpacksizes), folder.crc, password, piece
+        folder.coders, packed, list(folder.sizes), folder.crc, password, piece
     )
     is_idle = False
     while left:
@@ -214,6 +225,22 @@ def _unpacked_folder(
         is_idle = not data
         if data:
             yield data
+
+
+def _unpack_lzma(data: bytes, folder: Folder) -> bytes:
+    """Unpack what is packed as 7-Zip packs headers; b"" where py7zr must judge it.
+
+    py7zr takes as long to import as the rest of covcat, and most archives need no more than this.
+    """
+    properties = folder.coders[0]["properties"] or b""
+    if len(folder.coders) > 1 or len(properties) != _LZMA_PROPERTIES:
+        return b""
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, MAX_MEMORY)
+    with suppress(lzma.LZMAError):
+        unpacked = decoder.decompress(properties + struct.pack("<Q", folder.size) + data)
+        if decoder.eof and not decoder.unused_data and len(unpacked) == folder.size:
+            return unpacked
+    return b""
 
 
 # ---- a member ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 from zlib import crc32
 
 from covcat.archives.base import (
@@ -21,8 +21,8 @@ from covcat.archives.base import (
     UnsafeError,
     UnsupportedError,
     decrypting,
-    describe,
 )
+from covcat.archives.seven_zip_folder import Folder, read_folder
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the first packed stream
@@ -61,7 +61,7 @@ class Streams:
     offset: int = 0  # of the first packed stream, after START
     packed: list[int] = field(default_factory=list)  # sizes
     sums: list[int | None] = field(default_factory=list)  # their CRCs: py7zr writes them
-    folders: list[Any] = field(default_factory=list)  # py7zr's: chains of coders
+    folders: list[Folder] = field(default_factory=list)
     files: list[tuple[int, int | None]] = field(default_factory=list)  # size and CRC, in order
     is_encrypted: bool = False
     has_proved: bool = False  # the password: the header that it opened has its checksum
@@ -69,7 +69,7 @@ class Streams:
     def packed_of_folders(self) -> list[list[int]]:
         """Return the sizes of each folder's packed streams."""
         sizes = iter(self.packed)
-        return [[next(sizes) for _ in range(_count_packed(one))] for one in self.folders]
+        return [[next(sizes) for _ in range(one.packed)] for one in self.folders]
 
 
 def read_header(
@@ -232,14 +232,14 @@ def _read_streams(cursor: _Cursor) -> Streams:
     if mark == _FOLDERS:
         streams.folders = _read_folders(cursor, len(streams.packed))
         mark = cursor.number()
-    if sum(map(_count_packed, streams.folders)) != len(streams.packed):
+    if sum(one.packed for one in streams.folders) != len(streams.packed):
         raise BadArchiveError("has other packed streams than its folders need")
     for coder in (one for folder in streams.folders for one in folder.coders):
         if coder["method"] == AES:
             streams.is_encrypted = True
             if coder["properties"][:1] and coder["properties"][0] & 0x3F > _MAX_CYCLES:
                 raise UnsupportedError("is encrypted so that a password would take hours to try")
-    streams.files = [(one.get_unpack_size(), one.crc) for one in streams.folders]
+    streams.files = [(one.size, one.crc) for one in streams.folders]
     if mark == _SUBSTREAMS:
         streams.files = _read_substreams(cursor, streams)
         mark = cursor.number()
@@ -247,38 +247,20 @@ def _read_streams(cursor: _Cursor) -> Streams:
     return streams
 
 
-def _count_packed(folder: Any) -> int:
-    ins: int = sum(coder["numinstreams"] for coder in folder.coders)
-    return ins - len(folder.bindpairs)
-
-
-def _read_folders(cursor: _Cursor, packed: int) -> list[Any]:
-    from py7zr.archiveinfo import Folder
-    from py7zr.exceptions import ArchiveError
-
+def _read_folders(cursor: _Cursor, packed: int) -> list[Folder]:
     cursor.expect(_FOLDER)
     count = cursor.count(min(packed, MAX_FILES))  # each needs a packed stream or more
     cursor.check_inside()
-    folders: list[Any] = []
+    folders: list[Folder] = []
     coders = 0
     for _ in range(count):
-        try:
-            folder = Folder.retrieve(cursor)
-        except ArchiveError as error:
-            raise BadArchiveError(f"has a header that is damaged ({describe(error)})") from error
-        coders += len(folder.coders)
+        folders.append(read_folder(cursor))
+        coders += len(folders[-1].coders)
         if coders > _MAX_CODERS:
             raise UnsupportedError(f"has more than {_MAX_CODERS:,} coders")
-        outs = sum(coder["numoutstreams"] for coder in folder.coders)
-        bound = {bond.outcoder for bond in folder.bindpairs if bond.outcoder < outs}
-        into = {bond.incoder for bond in folder.bindpairs}
-        if not len(bound) == len(into) == outs - 1:  # so one out is free: the result
-            raise BadArchiveError("has a folder whose coders do not fit together")
-        folders.append(folder)
     cursor.expect(_UNPACKED)
     for folder in folders:
-        outs = sum(coder["numoutstreams"] for coder in folder.coders)
-        folder.unpacksizes = [cursor.number() for _ in range(outs)]
+        folder.sizes = [cursor.number() for _ in range(folder.outs)]
     for folder, crc in zip(folders, cursor.sums(count), strict=True):
         folder.crc = crc
     return folders

@@ -178,7 +178,8 @@ class MemberWriter:
                 "shorter than it declares"
             )
         if self._target is not None:
-            self._put(self._target, b"")
+            if self._handle is None:  # it has no bytes
+                self._put(self._target, b"")
             self.close()
         mode = EXECUTABLE if member.is_executable else REGULAR
         stored = StoredFile(

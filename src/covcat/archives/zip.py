@@ -4,12 +4,12 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
+from isal.isal_zlib import crc32  # 13 times as fast as zlib's
+
 from covcat.archives import zip_directory as directory
-from covcat.archives import zip_tool
 from covcat.archives.base import (
     BadArchiveError,
     Member,
@@ -21,7 +21,6 @@ from covcat.archives.base import (
     decode_name,
     describe,
 )
-from covcat.archives.joined import Crc32
 from covcat.archives.zip_directory import Entry
 from covcat.archives.zip_end import Window, read_end
 from covcat.archives.zip_member import PPMD, ZipMember
@@ -38,7 +37,7 @@ def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
     window = Window(source.stream)
     entries = directory.read_directory(window, source.pass_over)
-    listed = [_member(entry, source, window) for entry in entries]
+    listed = [_member(entry, data, source, window) for entry, data in entries]
     return sorted(listed, key=attrgetter("number"))
 
 
@@ -53,25 +52,30 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     files = [one for one in ours if one.kind in ("file", "link")]
     hard = {one.number: open_member(one) for one in files if one.needs_tool and not one.barred}
     if writers := {number: writer for number, writer in hard.items() if writer is not None}:
+        from covcat.archives import zip_tool
+
         zip_tool.unpack(source, ours, writers)
     wanted = [one for one in files if one.number not in hard]
     wanted.sort(key=attrgetter("data"))
-    large = [one for one in wanted if not one.is_small]
-    small = [one for one in wanted if one.is_small]
+    small: list[ZipMember] = []
+    large: list[ZipMember] = []
+    for one in wanted:
+        (small if one.is_small else large).append(one)
+    if not large:
+        _push_small(small, source, open_member)
+        return
+    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
     stop = threading.Event()
 
-    def run(members: Sequence[ZipMember]) -> None:
-        window = Window(source.stream, 2 * SMALL)  # each thread reads at its own place
-        for member in members:
-            writer = open_member(member)
-            if writer is not None:
-                _push(member, window, writer, stop)
+    def run(member: ZipMember) -> None:
+        if writer := open_member(member):
+            _push_large(member, Window(source.stream), writer, stop)
 
-    threads = min(_THREADS, os.cpu_count() or 1, len(large))
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        futures = [pool.submit(run, [one]) for one in large]
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1, len(large))) as pool:
+        futures = [pool.submit(run, one) for one in large]
         try:
-            run(small)
+            _push_small(small, source, open_member)
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                 future.result()
         finally:  # after an error or a signal, what has not begun is dropped, the rest stops soon
@@ -79,19 +83,32 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _push(member: ZipMember, window: Window, writer: Writer, stop: threading.Event) -> None:
-    checksum = Crc32()
-    small = _unpack_small(member, window) if member.is_small else b""
-    checksum.update(small)
-    for data in () if member.is_small else _unpacked(member, window):
+def _push_small(members: Sequence[ZipMember], source: Source, open_member: Open) -> None:
+    """Push each wanted member, whole and checked: what surrounds the bytes costs most."""
+    window = Window(source.stream, 2 * SMALL)
+    for member in members:
+        if writer := open_member(member):
+            data = _unpack_small(member, window)
+            if crc32(data) != member.crc:
+                raise _wrong_checksum(member)
+            writer.write(data)
+            writer.finish()
+
+
+def _push_large(member: ZipMember, window: Window, writer: Writer, stop: threading.Event) -> None:
+    checksum = 0
+    for data in _unpacked(member, window):
         if stop.is_set():
             raise BadArchiveError("was left in the middle")
-        checksum.update(data)
+        checksum = crc32(data, checksum)
         writer.write(data)
-    if checksum.digest() != member.crc:
-        raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
-    writer.write(small)
+    if checksum != member.crc:
+        raise _wrong_checksum(member)
     writer.finish()
+
+
+def _wrong_checksum(member: ZipMember) -> BadArchiveError:
+    return BadArchiveError(f"has a wrong checksum for `{member.name}`")
 
 
 def _unpack_small(member: ZipMember, window: Window) -> bytes:
@@ -141,7 +158,7 @@ def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
 # ---- a member ----------------------------------------------------------------------------------
 
 
-def _member(entry: Entry, source: Source, window: Window) -> ZipMember:
+def _member(entry: Entry, data: int, source: Source, window: Window) -> ZipMember:
     barred, is_locked = _barred(entry, source.password)
     if barred and entry.flags & directory.MASKED:  # and so perhaps its name
         raise UnsupportedError(barred)
@@ -160,11 +177,11 @@ def _member(entry: Entry, source: Source, window: Window) -> ZipMember:
     kind = _kind(entry, name)
     if kind == "folder":
         is_short = not (entry.size or entry.crc) and entry.packed <= len(_NOTHING)
-        packed = window.read_at(entry.data, entry.packed) if is_short else None
+        packed = window.read_at(data, entry.packed) if is_short else None
         if packed != b"" and not (packed == _NOTHING and entry.method == _DEFLATE):
             raise UnsafeError(f"has data in the folder `{name}`")
     executable = bool(entry.attributes >> 16 & 0o111)
-    packing = (entry.flags, entry.method, entry.crc, entry.packed, entry.data, entry.has_crc)
+    packing = (entry.flags, entry.method, entry.crc, entry.packed, data, entry.has_crc)
     return ZipMember(entry.number, name, kind, entry.size, executable, barred, is_locked, *packing)
 
 

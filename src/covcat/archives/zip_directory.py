@@ -41,7 +41,6 @@ class Entry(NamedTuple):
     host: int  # the system whose attributes `attributes` holds
     attributes: int
     offset: int  # of the local header
-    data: int = 0  # where its bytes start
     aes: bytes = b""  # the extra field of an entry that is encrypted with AES
 
     @property
@@ -55,8 +54,10 @@ class Entry(NamedTuple):
         return self.name.decode("utf-8", "backslashreplace")
 
 
-def read_directory(window: Window, pass_over: Callable[[Padding], None]) -> Iterator[Entry]:
-    """Read and check all headers; give the entries in the order in which they lie in the file.
+def read_directory(
+    window: Window, pass_over: Callable[[Padding], None]
+) -> Iterator[tuple[Entry, int]]:
+    """Read and check all headers; give entries as they lie there, and where their bytes start.
 
     `pass_over` is asked first whether what lies before and after them may be there. One at a time:
     all of a million, with both names and all numbers, would take 400 MB.
@@ -79,7 +80,7 @@ def read_directory(window: Window, pass_over: Callable[[Padding], None]) -> Iter
         position = offsets[order[rank + 1]] if rank + 1 < len(order) else end.directory
         data = _data_offset(entry, window)
         _check_space(entry, data + entry.packed, position, window)
-        yield entry._replace(data=data)
+        yield entry, data
     if position != end.directory:
         raise UnsafeError(f"has {end.directory - position} hidden bytes before its directory")
 

@@ -89,5 +89,5 @@ def _decrypted(source: Source, members: Sequence[ZipMember]) -> Iterator[bytes]:
                 with archive.open(info, pwd=(source.password or "").encode()) as stream:
                     while data := stream.read(CHUNK):
                         yield data
-    except RuntimeError as error:  # so zipfile calls a wrong password
+    except (RuntimeError, zipfile.BadZipFile) as error:  # the former is a wrong password
         raise BadArchiveError(describe(error)) from error
