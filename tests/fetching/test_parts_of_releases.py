@@ -248,7 +248,7 @@ def test_archives_whose_folders_lie_in_each_other_are_not_taken_from_what_is_her
 
 
 def test_what_the_catalog_excludes_otherwise_now_comes_again(covcat, world, shelf) -> None:
-    less = SET.replace("unpack: zip", "unpack: zip\n        exclude: ['*im1.png']")
+    less = SET.replace("unpack: zip", "unpack: zip, exclude: ['*im1.png']")
     world.dataverse.add(DOI, {"y.zip": zip_of(SLICES), "z.zip": zip_of(SLICES)})
     shelf.add("set", less)
     part = here(covcat("fetch", "set", "--include", "y.zip", mirror=world.url))
