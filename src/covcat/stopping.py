@@ -18,7 +18,7 @@ _AGAIN = 2.0  # seconds in which another signal means the same as the first
 _SOON = 0.02  # seconds after which one that was dropped comes again: the callback is over by then
 
 
-class _Heard:
+class _LastSignal:
     """The last signal of this run."""
 
     number: int | None = None
@@ -27,7 +27,7 @@ class _Heard:
 
 def listen() -> None:
     """Let all three unwind alike; one more at once must not break off the tidying up."""
-    _Heard.number, _Heard.at = None, -_AGAIN
+    _LastSignal.number, _LastSignal.at = None, -_AGAIN
     sys.unraisablehook = _dropped
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
@@ -37,19 +37,19 @@ def listen() -> None:
 
 def asked() -> int | None:
     """Return the number of the signal that asked this run to stop."""
-    return _Heard.number
+    return _LastSignal.number
 
 
 def raise_again() -> None:
     """Raise the KeyboardInterrupt or StopSignal that a callback of C may have dropped."""
-    if _Heard.number is not None:
-        _raise(_Heard.number)
+    if _LastSignal.number is not None:
+        _raise(_LastSignal.number)
 
 
 def _stop(number: int, frame: object) -> None:
     del frame
-    before, _Heard.at, _Heard.number = _Heard.at, time.monotonic(), number
-    if _Heard.at - before > _AGAIN:
+    before, _LastSignal.at, _LastSignal.number = _LastSignal.at, time.monotonic(), number
+    if _LastSignal.at - before > _AGAIN:
         _raise(number)
 
 
@@ -59,13 +59,13 @@ def _raise(number: int) -> None:
 
 def _dropped(what: "UnraisableHookArgs") -> None:
     """Hear of what nobody can catch; Python would print it, and go on as if nothing had been."""
-    number = _Heard.number
+    number = _LastSignal.number
     if number is None or not isinstance(what.exc_value, KeyboardInterrupt | StopSignal):
         sys.__unraisablehook__(what)
         return
     from threading import Timer, main_thread
 
-    _Heard.at = -_AGAIN
+    _LastSignal.at = -_AGAIN
     if hasattr(signal, "pthread_kill"):  # to the main thread, whatever that waits for
         again = Timer(_SOON, signal.pthread_kill, [main_thread().ident or 0, number])
     else:  # Windows

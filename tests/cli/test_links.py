@@ -13,7 +13,7 @@ from servers.server import Answer
 
 from covcat.download.answers import refusal
 from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
-from covcat.hosts.links import Address, Heard, Turns, decide, is_elsewhere, status_of
+from covcat.hosts.links import Address, Response, Turns, decide, is_elsewhere, status_of
 
 DATA = bytes(range(1, 256)) * 8  # 2,040 bytes
 ZIP = zip_of({"a.txt": b"made up"})
@@ -89,21 +89,21 @@ def address(kind: str = "file", **more) -> Address:
     return Address(**found)
 
 
-def part(total: object = 10, head: bytes = b"\x01", **headers: str) -> Heard:
+def part(total: object = 10, head: bytes = b"\x01", **headers: str) -> Response:
     """The answer to a range of one byte."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Heard(status=206, headers={"content-range": f"bytes 0-0/{total}", **named}, head=head)
+    return Response(status=206, headers={"content-range": f"bytes 0-0/{total}", **named}, head=head)
 
 
-def whole(head: bytes = b"\x01", **headers: str) -> Heard:
+def whole(head: bytes = b"\x01", **headers: str) -> Response:
     """The answer of a server that knows no ranges."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Heard(status=200, headers=named, head=head)
+    return Response(status=200, headers=named, head=head)
 
 
-def beyond(total: int) -> Heard:
+def beyond(total: int) -> Response:
     """The answer to a range that is not there."""
-    return Heard(status=416, headers={"content-range": f"bytes */{total}"})
+    return Response(status=416, headers={"content-range": f"bytes */{total}"})
 
 
 LISTED = "the catalog says 10 bytes, it has "
@@ -147,14 +147,14 @@ ANSWERS = {
     ),
     "moved, and it comes": (
         address(),
-        Heard(status=206, headers={}, head=b"\x01", moved_to="https://new.example.org/a.bin"),
+        Response(status=206, headers={}, head=b"\x01", moved_to="https://new.example.org/a.bin"),
         "ok",
         "redirects for good to https://new.example.org/a.bin",
     ),
     "a page": (address("homepage"), whole(content_type=HTML), "ok", ""),
     "a page that moved": (
         address("page"),
-        Heard(status=200, headers={}, moved_to="https://new.example.org/?token=abc"),
+        Response(status=200, headers={}, moved_to="https://new.example.org/?token=abc"),
         "moved",
         "it is at https://new.example.org/ now",
     ),

@@ -91,7 +91,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Response:
     """What is kept of an answer; `headers` have names in lower case."""
 
     status: int
@@ -112,13 +112,13 @@ class Heard:
         return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
 
 
-def decide(address: Address, heard: Heard | CovcatError) -> Link:
+def decide(address: Address, response: Response | CovcatError) -> Link:
     """Say what an answer means, or that none came."""
-    status, detail = _status_of(address, heard)
+    status, detail = _status_of(address, response)
     size, one = None, Validator()
     is_file = status in ("ok", "size changed") and address.is_data
-    if is_file and isinstance(heard, Heard):
-        size, one = heard.total, validator_of(heard.headers)
+    if is_file and isinstance(response, Response):
+        size, one = response.total, validator_of(response.headers)
     return Link(
         resource=address.resource,
         release=address.release,
@@ -132,19 +132,19 @@ def decide(address: Address, heard: Heard | CovcatError) -> Link:
     )
 
 
-def _status_of(address: Address, heard: Heard | CovcatError) -> tuple[Status, str]:
-    if isinstance(heard, CovcatError):
-        return status_of(heard), _reason(heard, address.url)
-    moved_to = without_secrets(heard.moved_to or "")
+def _status_of(address: Address, response: Response | CovcatError) -> tuple[Status, str]:
+    if isinstance(response, CovcatError):
+        return status_of(response), _reason(response, address.url)
+    moved_to = without_secrets(response.moved_to or "")
     if not address.is_data:
-        if heard.moved_to is not None and is_elsewhere(address.url, heard.moved_to):
+        if response.moved_to is not None and is_elsewhere(address.url, response.moved_to):
             return "moved", f"it is at {moved_to} now"
         return "ok", ""
-    if wrong := _not_the_file(address, heard):
+    if wrong := _not_the_file(address, response):
         return "web page", wrong
-    if None not in (address.bytes, heard.total) and address.bytes != heard.total:
+    if None not in (address.bytes, response.total) and address.bytes != response.total:
         who = "its host lists" if address.by_host else "the catalog says"
-        return "size changed", f"{who} {address.bytes:,} bytes, it has {heard.total:,}"
+        return "size changed", f"{who} {address.bytes:,} bytes, it has {response.total:,}"
     return "ok", f"redirects for good to {moved_to}" if moved_to else ""  # while the file comes
 
 
@@ -170,17 +170,17 @@ def _reason(error: CovcatError, url: str) -> str:
     return f"{message} ({error.cause})" if says_more else message
 
 
-def _not_the_file(address: Address, heard: Heard) -> str:
+def _not_the_file(address: Address, response: Response) -> str:
     """Return what shows that something else came; of one byte that is not much."""
-    kind = heard.headers.get("content-type", "").lower()
-    if heard.status != 206 or len(heard.head) > 1:
-        wrong = not_the_file(heard.head, address.unpack, kind, address.url)
+    kind = response.headers.get("content-type", "").lower()
+    if response.status != 206 or len(response.head) > 1:
+        wrong = not_the_file(response.head, address.unpack, kind, address.url)
         return _reason(wrong, address.url) if wrong else ""
-    if "html" in kind and heard.head in _OPENING:
+    if "html" in kind and response.head in _OPENING:
         return f"answered with a web page ({kind}) in place of the file"
     magic = MAGIC.get(address.unpack, ())
-    if magic and not any(one.startswith(heard.head) for one in magic):
-        return f"is not a {address.unpack} file: it starts with {heard.head!r}"
+    if magic and not any(one.startswith(response.head) for one in magic):
+        return f"is not a {address.unpack} file: it starts with {response.head!r}"
     return ""
 
 
@@ -250,7 +250,7 @@ class Asking:
         """Take how hosts are reached."""
         self._web, self._network, self._progress = web, network, progress
         self.context = HostContext(Api(web, network, progress, kept))
-        self._known: dict[tuple[str, bool], Heard | CovcatError] = {}
+        self._known: dict[tuple[str, bool], Response | CovcatError] = {}
 
     def addresses(
         self,
@@ -284,12 +284,12 @@ class Asking:
         mirror = partial(address, kind="mirror", unpack=file.unpack, by_host=file.bytes is None)
         return [*found, *(mirror(url=url, bytes=size) for url in file.mirrors)]
 
-    def hear(self, address: Address) -> Heard | CovcatError:
+    def hear(self, address: Address) -> Response | CovcatError:
         """Return what an address answers, or why it does not."""
         if address.unlisted is not None:
             return address.unlisted
 
-        def ask() -> Heard:
+        def ask() -> Response:
             headers, head = _FIRST_BYTE if address.is_data else {}, b""
             with self._web.get(
                 address.url, headers, login=address.login, private=address.private
@@ -300,7 +300,7 @@ class Asking:
                         break
                 named = {name.lower(): value for name, value in answer.headers.items()}
                 status, moved_to = answer.status, answer.moved_to
-                return Heard(status=status, headers=named, head=head[:HEAD], moved_to=moved_to)
+                return Response(status=status, headers=named, head=head[:HEAD], moved_to=moved_to)
 
         key = address.url, address.is_data
         if key not in self._known:

@@ -17,7 +17,7 @@ from covcat.catalog.files import AnyFile
 from covcat.download.kept import Answers
 from covcat.download.remote import Network
 from covcat.errors import CovcatError, NetworkError, TransientError
-from covcat.hosts.links import Asking, Heard, asking, decide
+from covcat.hosts.links import Asking, Response, asking, decide
 from covcat.hosts.record import Newest
 from covcat.progress import Progress
 
@@ -90,28 +90,28 @@ class Upstream:
         key = f"{address.url} (first byte)"
         if self._is_offline:
             return _of_file(_recalled(self._kept.stand_in(key)))
-        heard = self._run.hear(address)
-        if isinstance(heard, CovcatError):
-            raise heard
-        if (link := decide(address, heard)).status not in ("ok", "size changed"):
+        response = self._run.hear(address)
+        if isinstance(response, CovcatError):
+            raise response
+        if (link := decide(address, response)).status not in ("ok", "size changed"):
             raise NetworkError(f"{link.status}: {link.detail}")
-        headers = {name: heard.headers[name] for name in _TOLD if name in heard.headers}
-        self._kept.keep(key, {}, {"status": heard.status, "headers": headers})
-        return _of_file(heard)
+        headers = {name: response.headers[name] for name in _TOLD if name in response.headers}
+        self._kept.keep(key, {}, {"status": response.status, "headers": headers})
+        return _of_file(response)
 
 
-def _recalled(body: Any) -> Heard:
+def _recalled(body: Any) -> Response:
     if not isinstance(body, dict):
         raise NetworkError("nothing is kept of what its host answered")
-    return Heard(status=int(body["status"]), headers=dict(body["headers"]))
+    return Response(status=int(body["status"]), headers=dict(body["headers"]))
 
 
-def _of_file(heard: Heard) -> Newest:
+def _of_file(response: Response) -> Newest:
     at = ""
     with suppress(ValueError, TypeError, OverflowError):
-        changed = parsedate_to_datetime(heard.headers.get("last-modified", ""))
+        changed = parsedate_to_datetime(response.headers.get("last-modified", ""))
         at = changed.astimezone(UTC).isoformat(timespec="seconds")
-    if heard.total is None and not at:
+    if response.total is None and not at:
         raise NetworkError("its host says neither how large it is, nor since when")
-    size = "" if heard.total is None else f"{heard.total:,} bytes"
-    return Newest(kind="file", version=size, at=at, is_held=None, bytes=heard.total)
+    size = "" if response.total is None else f"{response.total:,} bytes"
+    return Newest(kind="file", version=size, at=at, is_held=None, bytes=response.total)
