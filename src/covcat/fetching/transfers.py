@@ -51,7 +51,7 @@ class Crew:
     room: Room
     within: int | None = None
     inside: Inside | None = None  # what is wanted of archives that workers are to unpack
-    results: dict[int, Download] = field(default_factory=dict)
+    results: dict[int, Download | None] = field(default_factory=dict)  # None: it was handed over
     errors: dict[int, BaseException] = field(default_factory=dict)
     news: threading.Condition = field(default_factory=threading.Condition)
     next: int = 0
@@ -102,7 +102,8 @@ class Crew:
             while number not in self.results and self.alive > 0:
                 self.news.wait()
             if number in self.results:
-                return self.results[number]
+                got, self.results[number] = self.results[number], None
+                return got
         error = self.errors.get(number)
         may_lack = self.build.options.allow_missing
         if isinstance(error, CovcatError) and may_lack and self._is_only_lost():

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from covcat.seal import parse_json, sealed, unsealed
 from covcat.store.folder import CLOSED
 
 _JOURNAL = "journal.jsonl"
-_MOST_BYTES = 1 << 30  # of it: a million files
+_LONGEST = 1 << 20  # bytes of a line that are read
 _FIELDS = {one.name for one in fields(Download)}
 _IDENTITY = "covcat.file/1"  # what names and values `_identity` states
 # Keys of files, where they are not set.
@@ -41,7 +42,7 @@ class Waiting:
         self._lock = threading.Lock()
         self._shared = os.urandom(4).hex()  # a folder for each file would be half the work on it
         self._names: set[str] = set()  # of what is in it
-        self._earlier: dict[str, list[Line]] | None = None  # lines by what they are of
+        self._earlier: dict[bytes, list[Line]] | None = None  # lines without what they are of
         self._has_former = False  # lines of an earlier run
 
     def target(self, number: int, name: str) -> Path:
@@ -76,7 +77,7 @@ class Waiting:
             with os.fdopen(os.open(self.folder / self._journal, how, FILE_MODE), "wb") as journal:
                 journal.write(data)
             if self._earlier is not None:  # another try of this run will not bring it again
-                self._earlier.setdefault(_key(line["of"]), []).insert(0, line)
+                self._earlier.setdefault(_key(line.pop("of")), []).insert(0, line)
 
     def holds(self, file: RemoteFile, *, may_lack: bool) -> bool:
         """Tell if something is here that `found` may give, without reading it."""
@@ -115,7 +116,8 @@ class Waiting:
         for file in _unpinned(files):
             lines = self._of(file)
             for line in lines[:1]:
-                self._write({**line, _LACKS: True}, f"note that `{file.name}` lacks files")
+                lacking = {**line, "of": _identity(file), _LACKS: True}
+                self._write(lacking, f"note that `{file.name}` lacks files")
             for line in lines[1:]:
                 with suppress(OSError):
                     self._place(line).unlink()
@@ -127,11 +129,11 @@ class Waiting:
         with self._lock:
             if self._earlier is None:
                 self._earlier = {}
-                for line in reversed(self._lines()):
-                    self._earlier.setdefault(_key(line.get("of")), []).append(line)
+                for key, line in reversed(self._lines()):
+                    self._earlier.setdefault(key, []).append(line)
                 self._has_former = bool(self._earlier)
-            keys = [_key(_identity(file)), *([_former(file)] if self._has_former else [])]
-            lines = [line for key in keys for line in self._earlier.get(key, ())]
+            keys = [_identity(file), *([_former(file)] if self._has_former else [])]
+            lines = [line for key in keys for line in self._earlier.get(_key(key), ())]
         last: dict[Path, Line] = {}
         for line in lines:
             last.setdefault(self._place(line), line)
@@ -168,17 +170,18 @@ class Waiting:
         path = Path(str(line.get("path")))
         return self.folder / path.parent.name / path.name
 
-    def _lines(self) -> list[Line]:
-        """Read the journal; a line that a crash cut, or that was changed, is none."""
+    def _lines(self) -> list[tuple[bytes, Line]]:
+        """Read the journal; a line that a crash cut, or that was changed, is none.
+
+        Lines are given with the key of what they are of, in its place.
+        """
         found = []
         for place in (*sorted(self.folder.glob("journal-*-of-*.jsonl")), self.folder / _JOURNAL):
-            with suppress(OSError):
-                with opened(place, follow=False) as journal:
-                    text = journal.read(_MOST_BYTES)
-                for line in text.split(b"\n"):
+            with suppress(OSError), opened(place, follow=False) as journal:
+                for text in iter(partial(journal.readline, _LONGEST), b""):
                     with suppress(ValueError):
-                        value = unsealed(parse_json(line))
-                        found += [] if value is None else [value]
+                        line = unsealed(parse_json(text))
+                        found += [] if line is None else [(_key(line.pop("of", None)), line)]
         return found
 
 
@@ -203,9 +206,9 @@ def _identity(file: RemoteFile) -> dict[str, Any]:
     }
 
 
-def _key(of: object) -> str:
-    """Return a text that two values share if they are equal."""
-    return of if isinstance(of, str) else json.dumps(of, sort_keys=True)
+def _key(of: object) -> bytes:
+    """Return what two values share if they are equal: short, since a release has half a million."""
+    return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).digest()
 
 
 def _former(file: RemoteFile) -> str:
