@@ -5,6 +5,7 @@ tests' own.
 """
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from makers.said import check_said
 from obstore.store import LocalStore, ObjectStore, from_url
 from servers import emulators as emulators_of
 from servers.bucket import Buckets
+from servers.message import LAST_MODIFIED, Reply
 
 from covcat.store.remote import place, push
 
@@ -308,6 +310,55 @@ def test_a_pull_that_broke_off_goes_on_with_what_came(covcat, there: There) -> N
     assert covcat("--data-dir", "back", "pull", there.address, "set").code == 0
     assert whole_tree(BACK) == whole_tree(HERE)
     assert not (BACK / ".covcat/partial/set@1").exists()
+
+
+@pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server breaks off")
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_of_a_large_file_that_broke_off_only_what_is_lacking_comes(
+    covcat, shelf, buckets, bucket: There, *, spoilt: bool
+) -> None:
+    size, cut = 2 * place.PART, place.PART + 4096
+    brought(covcat, shelf, {"top/large": random.Random(1).randbytes(size)})
+    assert covcat("push", bucket.address).code == 0
+    whole, starts = bucket.read("odd/1/files/top/large"), []
+
+    def break_off(request):
+        if request.method == "GET" and request.path.endswith("large"):
+            starts.append(request.headers.get("range", "all"))
+            head = [("ETag", '"x"'), ("Last-Modified", LAST_MODIFIED)]
+            return Reply(200, head, whole, cut=cut) if len(starts) == 1 else None
+        return None
+
+    buckets.before = break_off
+    pull = ("--data-dir", "back", "pull", bucket.address)
+    assert covcat(*pull, "--retries", "0").code == 4
+    (coming,) = (BACK / ".covcat/partial/odd@1/pulled").iterdir()
+    had = coming.stat().st_size
+    assert 0 < had <= cut
+    if spoilt:
+        coming.write_bytes(bytes(had))
+    assert covcat(*pull).code == 0
+    assert starts[1:] == [f"bytes={had}-", *(["all"] if spoilt else [])]
+    assert whole_tree(BACK) == whole_tree(HERE)
+
+
+@pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server breaks off")
+def test_a_large_file_that_is_there_is_not_sent_again(covcat, shelf, buckets, bucket) -> None:
+    files = {f"top/{name}": name.encode() * (place.PART + 1) for name in "ab"}
+    brought(covcat, shelf, files)
+
+    def break_off(request):
+        is_last = "partNumber" in request.query and request.path.endswith("b")
+        return buckets.reply_of(403, "AccessDenied") if is_last else None
+
+    buckets.before = break_off
+    assert covcat("push", bucket.address, "--jobs", "1").code == 7
+    assert buckets.uploads == {}
+    assert {*bucket.tree()} == {"odd/1/SHA256SUMS", "odd/1/files/top/a"}
+    buckets.before, buckets.asked = lambda _: None, []
+    assert covcat("push", bucket.address).code == 0
+    assert not [one for one in buckets.asked if one.endswith("top/a")]
+    assert bucket.tree() == whole_tree(HERE)
 
 
 @pytest.mark.usefixtures("offered")

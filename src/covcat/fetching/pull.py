@@ -1,11 +1,10 @@
 """A release from a copy in a place: its own record, and every file that this names.
 
-What a run brought that was broken off waits below `partial/`, and is hashed again before it is
-taken; a file has its final name only in a release that is whole.
+What a run brought that was broken off waits below `partial/`, a large file's beginning too, and is
+hashed again before it is taken; a file has its final name only in a release that is whole.
 """
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,13 +22,13 @@ from covcat.fetching.base import Build, Piece, Run, find_release, record_given
 from covcat.fetching.build import check_room, join_selections, make, record_of, settle_waiting
 from covcat.fetching.choose import Hosts
 from covcat.fetching.plan import Options
-from covcat.files import Heard, StoredFile, disk_errors, hashed, link_or_copy, make_folder
+from covcat.files import CHUNK, Heard, StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.hosts.base import alone
 from covcat.store import lockfile, manifest
 from covcat.store.folder import PULLED
 from covcat.store.manifest import Manifest, data_files
 from covcat.store.remote.crew import Crew
-from covcat.store.remote.place import Place
+from covcat.store.remote.place import PART, Place
 from covcat.store.verify import against_catalog
 from covcat.store.waiting import Waiting
 from covcat.text import plural
@@ -175,8 +174,6 @@ def pieces(build: Build, hosts: Hosts, *, place: Place, record: Manifest) -> Ite
         make_folder(waiting)
         for parent in {(build.folder / one.path).parent for one in record.files}:
             make_folder(parent)
-        for left in waiting.glob(f"*{_COMING}"):  # of a run that was killed
-            left.unlink(missing_ok=True)
     task = progress.start(build.name, record.total_bytes)
 
     def heard(size: int) -> None:
@@ -213,24 +210,42 @@ def _is_right(path: Path, file: StoredFile, heard: Heard) -> bool:
 
 
 def _bring(place: Place, key: str, file: StoredFile, target: Path, heard: Heard) -> None:
-    found, size = hashlib.sha256(), 0
-    coming = target.with_name(f"{target.name}.{os.urandom(4).hex()}{_COMING}")
+    """Let a file come; of a large one that broke off earlier, what is lacking."""
+    coming = target.with_name(f"{target.name}{_COMING}")
     with disk_errors(f"write `{file.path}`"):
-        try:
-            with coming.open("xb") as stream:
-                for data in place.stream(key):
-                    found.update(data)
-                    stream.write(data)
-                    size += len(data)
-                    heard(len(data))
-                    if size > file.bytes:
-                        break
-            if found.hexdigest() != file.sha256:
-                raise IntegrityError(
-                    f"`{place.address}/{key}` is not what its manifest says: {file.bytes} bytes "
-                    f"with sha256 {file.sha256}, got {size} with {found.hexdigest()}",
-                    hint=f"covcat verify --at {quote(place.address)} names all that is wrong",
-                )
-            coming.replace(target)
-        finally:
+        if file.bytes <= PART or coming.is_symlink():
             coming.unlink(missing_ok=True)
+        had, size, sha256 = _go_on(place, key, file, coming, heard)
+        if had and sha256 != file.sha256:  # what was left was no beginning of it
+            heard(-size)
+            coming.unlink()
+            _, size, sha256 = _go_on(place, key, file, coming, heard)
+        if sha256 != file.sha256:
+            coming.unlink()
+            raise IntegrityError(
+                f"`{place.address}/{key}` is not what its manifest says: {file.bytes} bytes "
+                f"with sha256 {file.sha256}, got {size} with {sha256}",
+                hint=f"covcat verify --at {quote(place.address)} names all that is wrong",
+            )
+        coming.replace(target)
+
+
+def _go_on(
+    place: Place, key: str, file: StoredFile, coming: Path, heard: Heard
+) -> tuple[int, int, str]:
+    """Add what is lacking; return the bytes that were here before, and those and sha256 of all."""
+    found = hashlib.sha256()
+    with coming.open("a+b") as stream:
+        stream.seek(0)
+        while here := stream.read(CHUNK):
+            found.update(here)
+            heard(len(here))
+        had = size = stream.tell()
+        for data in place.stream(key, had) if had < file.bytes or not had else ():
+            found.update(data)
+            stream.write(data)
+            size += len(data)
+            heard(len(data))
+            if size > file.bytes:
+                break
+    return had, size, found.hexdigest()

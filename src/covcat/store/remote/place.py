@@ -113,12 +113,14 @@ class Place:
                 raise IntegrityError(f"`{self._shown(path)}` is too large for what it should be")
             return answer.bytes().to_bytes()
 
-    def stream(self, path: str) -> Iterator[memoryview]:
-        """Give the bytes of an object."""
+    def stream(self, path: str, start: int = 0) -> Iterator[memoryview]:
+        """Give the bytes of an object, from one of them on."""
         import obstore
 
         with self._errors(f"read `{self._shown(path)}`"):
-            answer = obstore.get(self._store, path)
+            answer = obstore.get(
+                self._store, path, options={"range": {"offset": start}} if start else None
+            )
             if answer.meta["size"] <= PART:
                 yield memoryview(answer.bytes())
                 return
