@@ -5,12 +5,14 @@ Usage: MOTO=.venv/stores/bin/python python bench/stores.py [--files N] [--bytes 
 `make test-stores` makes that Python, which has moto's server of S3. All are whole processes that
 copy the same files to it and back, in turn, with 16 requests at once, so that a busy machine slows
 all of them; the server takes most of the time of each. covcat's SHA-256, listings, manifest and
-syncs are included. The exit code is always 0: a ratio is for people to read.
+syncs are included. The seconds of the processor are those of the tool, without the server's. The
+exit code is always 0: a ratio is for people to read.
 """
 
 import argparse
 import filecmp
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -73,14 +75,17 @@ def tools(release: Path, covcat: str) -> dict[str, tuple[Command, Command]]:
     return found
 
 
-def timed(name: str, command: Command, folder: Path, env: dict[str, str]) -> float | None:
-    """Run a command; return its seconds, or None where it fails."""
-    began = time.perf_counter()
+def timed(
+    name: str, command: Command, folder: Path, env: dict[str, str]
+) -> tuple[float, float] | None:
+    """Run a command; return its seconds and those of the processor, or None where it fails."""
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     ran = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     if ran.returncode != 0:
         print(f"{name} failed: {ran.stderr[-300:]}")
         return None
-    return time.perf_counter() - began
+    took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def same(one: Path, other: Path) -> bool:
@@ -100,7 +105,7 @@ def measure(folder: Path, url: str, wanted: argparse.Namespace) -> None:
     (folder / "shelf/bench.yaml").write_text(ENTRY)
     covcat, release = str(Path(sys.executable).parent / "covcat"), folder / "covcat-data/bench/1"
     subprocess.run([covcat, "import", "bench", "bench.zip", "-q"], cwd=folder, env=env, check=True)
-    first: list[float] = []
+    first: list[tuple[float, float]] = []
     for name, ways in tools(release, covcat).items():
         if wanted.only and name not in ("covcat", *wanted.only):
             continue
@@ -109,14 +114,16 @@ def measure(folder: Path, url: str, wanted: argparse.Namespace) -> None:
         right = same(release / "files", back) if back.is_dir() else False
         shutil.rmtree(folder / "back", ignore_errors=True)
         told = []
-        for at, seconds in enumerate(took):
-            if seconds is None:
+        for at, spent in enumerate(took):
+            if spent is None:
                 continue
             if name == "covcat":
-                first.append(seconds)
+                first.append(spent)
+            wall, cpu = spent
             told.append(
-                f"{('push', 'pull')[at]} {seconds:7.1f} s {wanted.files / seconds:7.0f} objects/s, "
-                f"covcat takes {first[at] / seconds:.2f} of it"
+                f"{('push', 'pull')[at]} {wall:7.1f} s {wanted.files / wall:7.0f} objects/s, "
+                f"processor {cpu:6.1f} s, covcat takes {first[at][0] / wall:.2f} and "
+                f"{first[at][1] / cpu:.2f} of it"
             )
         print(f"{name:<10} {'; '.join(told)}{'' if right else '; NOT THE SAME'}", flush=True)
 

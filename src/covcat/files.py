@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -210,11 +210,11 @@ def write_at(handle: int, data: memoryview, offset: int) -> int:
         return os.write(handle, data)
 
 
-def write_new(path: Path, data: bytes, *, synced: bool = False) -> None:
-    """Write a new file; with `synced`, to the disk itself."""
+def write_new(path: Path, data: bytes | Iterable[bytes], *, synced: bool = False) -> None:
+    """Write a new file, perhaps by and by; with `synced`, to the disk itself."""
     handle = os.open(path, NEW, FILE_MODE)
     with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
+        stream.writelines([data] if isinstance(data, bytes) else data)
         if synced:
             stream.flush()
             os.fsync(handle)

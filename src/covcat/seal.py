@@ -6,7 +6,7 @@ what a sealed file says must be harmless still: paths are checked, questions are
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -75,13 +75,18 @@ def parse_record(path: Path | str, data: bytes, kind: type[Record], schema: str)
 
     One that is damaged or edited raises ValueError, one of a newer covcat NewerError.
     """
-    from pydantic import ValidationError
-
-    tree = parse_json(data)
+    tree = parse_json(data, kept={"schema"})
     found = tree.get("schema") if isinstance(tree, dict) else None
     if found != schema and str(found).startswith(schema.partition("/")[0] + "/"):
         text = f"`{path}` was made by a newer covcat ({found})"
         raise NewerError(text, hint="pip install -U covcat")
+    return parse_as(data, kind)
+
+
+def parse_as(data: bytes, kind: type[Record]) -> Record:
+    """Return what JSON says as what it is to be; ValueError where that cannot be."""
+    from pydantic import ValidationError
+
     try:
         record: Record = _adapter(kind).validate_json(data, strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -98,14 +103,17 @@ def _adapter(kind: Any) -> Any:
     return TypeAdapter(kind)
 
 
-def parse_json(data: bytes) -> Any:
-    """Return what JSON says, or raise ValueError: a key is there twice, or it is none."""
+def parse_json(data: bytes, kept: Set[str] | None = None) -> Any:
+    """Return what JSON says, or raise ValueError: a key is there twice, or it is none.
+
+    Of objects only what is `kept` is returned, where that is named: all is checked.
+    """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
             raise ValueError("a key is there twice")
-        return found
+        return found if kept is None else {key: found[key] for key in kept & found.keys()}
 
     def refuse(text: str) -> Any:
         raise ValueError(f"`{text}` is not a number of JSON")

@@ -5,6 +5,7 @@ hashed again before it is taken; a file has its final name only in a release tha
 """
 
 import hashlib
+import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,18 +23,16 @@ from covcat.fetching.base import Build, Piece, Run, find_release, record_given
 from covcat.fetching.build import check_room, join_selections, make, record_of, settle_waiting
 from covcat.fetching.choose import Hosts
 from covcat.fetching.plan import Options
-from covcat.files import CHUNK, Heard, StoredFile, disk_errors, hashed, link_or_copy, make_folder
+from covcat.files import CHUNK, Heard, StoredFile, disk_errors, link_or_copy, make_folder
 from covcat.hosts.base import alone
 from covcat.store import lockfile, manifest
 from covcat.store.folder import PULLED
 from covcat.store.manifest import Manifest, data_files
 from covcat.store.remote.crew import Crew
-from covcat.store.remote.place import PART, Place
+from covcat.store.remote.place import Place
 from covcat.store.verify import against_catalog
 from covcat.store.waiting import Waiting
 from covcat.text import plural
-
-_COMING = ".coming"  # ends the name of one that is not whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +182,7 @@ def pieces(build: Build, hosts: Hosts, *, place: Place, record: Manifest) -> Ite
     def bring(numbered: tuple[int, StoredFile]) -> None:
         number, file = numbered
         here = waiting / f"{number}-{file.sha256[:16]}"
-        if not _is_right(here, file, heard):
-            key = f"{record.resource}/{record.release}/{file.path}"
-            _bring(place, key, file, here, heard)
+        _bring(place, f"{record.resource}/{record.release}/{file.path}", file, here, heard)
         with disk_errors(f"write `{file.path}`"):
             link_or_copy(here, build.folder / file.path)
 
@@ -200,52 +197,44 @@ def pieces(build: Build, hosts: Hosts, *, place: Place, record: Manifest) -> Ite
     return [Piece(served, record_given(build, served, "files", record.files), record.files)]
 
 
-def _is_right(path: Path, file: StoredFile, heard: Heard) -> bool:
-    """Tell if an earlier run brought it, by all its bytes."""
-    with suppress(OSError):  # it is not here, or cannot be read: it comes again
-        if path.stat().st_size == file.bytes and hashed(path, file).sha256 == file.sha256:
-            heard(file.bytes)
-            return True
-    return False
-
-
-def _bring(place: Place, key: str, file: StoredFile, target: Path, heard: Heard) -> None:
-    """Let a file come; of a large one that broke off earlier, what is lacking."""
-    coming = target.with_name(f"{target.name}{_COMING}")
+def _bring(place: Place, key: str, file: StoredFile, here: Path, heard: Heard) -> None:
+    """Let a file be here: what is lacking of it comes, or all where what is here is no part."""
     with disk_errors(f"write `{file.path}`"):
-        if file.bytes <= PART or coming.is_symlink():
-            coming.unlink(missing_ok=True)
-        had, size, sha256 = _go_on(place, key, file, coming, heard)
-        if had and sha256 != file.sha256:  # what was left was no beginning of it
+        with suppress(FileNotFoundError):
+            now = here.lstat()
+            is_shared = now.st_nlink > 1 and now.st_size != file.bytes
+            if is_shared or not stat.S_ISREG(now.st_mode):  # nothing that is elsewhere is written
+                here.unlink()
+        had, size, sha256 = _go_on(place, key, file, here, heard)
+        if had and sha256 != file.sha256:
             heard(-size)
-            coming.unlink()
-            _, size, sha256 = _go_on(place, key, file, coming, heard)
+            here.unlink()
+            _, size, sha256 = _go_on(place, key, file, here, heard)
         if sha256 != file.sha256:
-            coming.unlink()
+            here.unlink()
             raise IntegrityError(
                 f"`{place.address}/{key}` is not what its manifest says: {file.bytes} bytes "
                 f"with sha256 {file.sha256}, got {size} with {sha256}",
                 hint=f"covcat verify --at {quote(place.address)} names all that is wrong",
             )
-        coming.replace(target)
 
 
 def _go_on(
-    place: Place, key: str, file: StoredFile, coming: Path, heard: Heard
+    place: Place, key: str, file: StoredFile, here: Path, heard: Heard
 ) -> tuple[int, int, str]:
     """Add what is lacking; return the bytes that were here before, and those and sha256 of all."""
     found = hashlib.sha256()
-    with coming.open("a+b") as stream:
-        stream.seek(0)
-        while here := stream.read(CHUNK):
-            found.update(here)
-            heard(len(here))
+    with here.open("a+b") as stream:
         had = size = stream.tell()
-        for data in place.stream(key, had) if had < file.bytes or not had else ():
+        stream.seek(0)
+        while had and (data := stream.read(CHUNK)):
             found.update(data)
-            stream.write(data)
-            size += len(data)
             heard(len(data))
+        for piece in place.stream(key, had) if had < file.bytes or not had else ():
+            found.update(piece)
+            stream.write(piece)
+            size += len(piece)
+            heard(len(piece))
             if size > file.bytes:
                 break
     return had, size, found.hexdigest()

@@ -28,7 +28,7 @@ from covcat.imaging import checked
 from covcat.imaging.build import SCHEMA, IndexReport
 from covcat.imaging.checked import IndexOrigin, ReleaseState
 from covcat.names import unsafe_name
-from covcat.store import manifest
+from covcat.store.usual_files import usual_files
 
 LONGEST = 60.0  # seconds that a question may work on one row
 PICTURED = "pictured"  # the view of `Index.join_pictures`
@@ -225,7 +225,7 @@ def _named_files(
     found = base.execute("SELECT DISTINCT resource, release, mask_path FROM images").fetchall()
     if {row[:2] for row in found} - {(origin.resource, origin.release)}:
         return None
-    usual = manifest.usual_files(origin.manifest)
+    usual = usual_files(origin.manifest)
     files = usual or [
         (row["path"], str(row["bytes"]), row["sha256"])
         for row in json.loads(origin.manifest)["files"]

@@ -4,9 +4,8 @@ A manifest is read like any other untrusted file: it may have been edited, cut o
 """
 
 import hashlib
+import io
 import json
-import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from shlex import join, quote
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
 from covcat.archives.base import ArchiveLink, NestedArchive, Padding
 from covcat.catalog.citations import all_bibtex
@@ -24,8 +23,9 @@ from covcat.digests import PINNED, WEAK, VerifiedBy
 from covcat.errors import IntegrityError, NewerError
 from covcat.files import StoredFile, disk_error, disk_errors, opened, write_new
 from covcat.names import unsafe_name
-from covcat.seal import parse_record
+from covcat.seal import parse_as, parse_json, parse_record
 from covcat.store.folder import MANIFEST, SUMS
+from covcat.store.usual_files import FILES, usual_files
 from covcat.version import __version__
 
 Form = Literal["files", "archives"]
@@ -141,14 +141,25 @@ def now() -> str:
 def write(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json` and `SHA256SUMS` into a release folder that is being built."""
     with disk_errors("write the manifest"):
-        write_new(folder / SUMS, sums(manifest).encode())
-        rows = []  # a line for each file: indented ones take 8 times as long
-        for key, value in _keys(manifest).items():
-            text = _json(value)
-            if isinstance(value, tuple) and value and is_dataclass(value[0]):
-                text = "[\n  " + ",\n  ".join(map(_json, value)) + "\n ]"
-            rows.append(f' "{key}": {text}')
-        write_new(folder / MANIFEST, ("{\n" + ",\n".join(rows) + "\n}\n").encode())
+        lines = (sums_line(one.path, one.sha256).encode() for one in manifest.files)
+        write_new(folder / SUMS, lines)
+        write_new(folder / MANIFEST, _lines(manifest))
+
+
+def _lines(manifest: Manifest) -> Iterator[bytes]:
+    """Give it as JSON, a line for each file: indented ones take 8 times as long."""
+    start = "{\n"
+    for key, value in _keys(manifest).items():
+        yield f'{start} "{key}": '.encode()
+        if isinstance(value, tuple) and value and is_dataclass(value[0]):
+            yield from (
+                f"{',' if n else '['}\n  {_json(one)}".encode() for n, one in enumerate(value)
+            )
+            yield b"\n ]"
+        else:
+            yield _json(value).encode()
+        start = ",\n"
+    yield b"\n}\n"
 
 
 def _keys(noun: Any) -> dict[str, Any]:
@@ -207,11 +218,56 @@ def load(folder: Path) -> Manifest:
     return manifest
 
 
-def parsed(path: Path | str, data: bytes) -> Manifest:
-    """Return what the record says that lies at `path`; ValueError where that cannot be."""
-    manifest = parse_record(path, data, Manifest, SCHEMA)
-    _check_sound(manifest)
+def parsed(path: Path | str, data: bytes, besides: tuple[int, int] = (0, 0)) -> Manifest:
+    """Return what the record says that lies at `path`; ValueError where that cannot be.
+
+    So many files, of so many bytes, are left out of `data`.
+    """
+    manifest = _by_rows(path, data) or parse_record(path, data, Manifest, SCHEMA)
+    _check_sound(manifest, besides)
     return manifest
+
+
+_DOWNLOADS = b' "downloads": [\n'  # a line of `write` before rows, as FILES is
+_ROWS: dict[bytes, Any] = {_DOWNLOADS: tuple[Transfer, ...], FILES: tuple[StoredFile, ...]}
+_AT_ONCE = 1000  # rows
+
+
+def _by_rows(path: Path | str, data: bytes) -> Manifest | None:
+    """Parse a record part by part; None if it is not as `write` writes, or cannot be.
+
+    One of half a million files has 700 MB, and would take six times as much memory as a whole.
+    """
+    head, rows, lines = list[bytes](), dict[bytes, tuple[Any, ...]](), iter(io.BytesIO(data))
+    try:
+        for line in lines:
+            head.append(line)
+            if line in _ROWS and line not in rows:
+                rows[line] = tuple(_rows(lines, _ROWS[line], head))
+        record = parse_record(path, b"".join(head), Manifest, SCHEMA)
+    except ValueError:
+        return None
+    downloads, files = rows.get(_DOWNLOADS, ()), rows.get(FILES, ())
+    return replace(record, downloads=record.downloads + downloads, files=record.files + files)
+
+
+def _rows(lines: Iterator[bytes], kind: Any, head: list[bytes]) -> Iterator[Any]:
+    """Parse rows up to the line that ends them, which goes to the others."""
+    batch = list[bytes]()
+    for line in lines:
+        is_end = line.startswith(b" ]")
+        if batch and (is_end or len(batch) == _AT_ONCE):
+            text = b"".join(batch)
+            if not is_end and not text.endswith(b",\n"):
+                raise ValueError("a comma is missing")
+            text = b"[" + (text if is_end else text[:-2]) + b"]"
+            parse_json(text, kept=set())
+            yield from parse_as(text, kind)
+            batch.clear()
+        if is_end:
+            head.append(line)
+            return
+        batch.append(line)
 
 
 def raw(folder: Path) -> bytes:
@@ -235,7 +291,7 @@ def _errors(path: Path) -> Iterator[None]:
         raise _damaged(path, getattr(error, "strerror", None) or str(error)) from error
 
 
-def _check_sound(manifest: Manifest) -> None:
+def _check_sound(manifest: Manifest, besides: tuple[int, int]) -> None:
     """Raise ValueError for what fits the types and yet cannot be."""
     for part in manifest.selection:
         Selection.read(part)
@@ -250,7 +306,8 @@ def _check_sound(manifest: Manifest) -> None:
             raise ValueError(f"it names the path `{file.path}`")
     if twice := recorded & {f"files/{path}" for path in manifest.missing}:
         raise ValueError(f"it names `{min(map(str, twice))}` as here and as missing")
-    count, size = len(manifest.files), sum(file.bytes for file in manifest.files)
+    count = len(manifest.files) + besides[0]
+    size = sum(file.bytes for file in manifest.files) + besides[1]
     if (manifest.total_files, manifest.total_bytes) != (count, size):
         raise ValueError(f"it names {count} files of {size} bytes, and other totals")
 
@@ -316,31 +373,6 @@ def _size(path: Path) -> int | None:
         return None
 
 
-# Of a usual file, as `write` writes it: `unsafe_name` finds nothing in such a path.
-_NAME = r"(?:/(?!\.\.?[/\"])[\w .,()+=@#~-]{1,200}){1,4}"
-_ROW = (
-    r'^  \{{"path": "(files{})", "bytes": (0|[1-9]\d{{0,17}}), "sha256": "(\w*)", '
-    r'"mode": (?:null|"\w*"), "blob": (?:null|"\w*"), "verified_by": "(?:{})", '
-    r'"lfs": (?:true|false)\}},?$'
-).format(_NAME, "|".join(get_args(VerifiedBy)))
-_FILES = b'\n "files": [\n'
-
-
-def usual_files(data: bytes) -> list[tuple[str, str, str]] | None:
-    """Return path, bytes and sha256 of each file, if a record's rows are those of usual ones.
-
-    Nothing is unsafe about their paths. Else None: the record is to be parsed, which takes
-    several times as long.
-    """
-    if sys.platform == "win32":  # where `con` is no usual name
-        return None
-    rows = data.partition(_FILES)[2]
-    found = re.findall(_ROW, rows.decode("utf-8", "replace"), re.ASCII | re.MULTILINE)
-    number = len(found)
-    is_all = number > 0 and rows.count(b"\n") == number + 2 and rows.count(b"},\n") == number - 1
-    return found if is_all and rows.endswith(b"}\n ]\n}\n") else None
-
-
 def data_folder(folder: Path) -> Path:
     """Return what a user works with in a release folder: its files, or its archives."""
     if not (folder / MANIFEST).is_file():
@@ -348,13 +380,12 @@ def data_folder(folder: Path) -> Path:
     # Of 200,000 files `load` makes as many objects, 1.4 s and 395 MB: usual rows are but matched.
     data = raw(folder)
     if (files := usual_files(data)) is not None:
+        sizes = [int(size) for _, size, _ in files]
+        del files
+        head = data[: data.index(b"\n" + FILES)] + b"\n" + FILES + b" ]\n}\n"
         with suppress(ValueError, NewerError):
-            head = data.partition(_FILES)[0] + _FILES
-            record = parse_record(folder / MANIFEST, head + b"]}", Manifest, SCHEMA)
-            _check_sound(replace(record, total_files=0, total_bytes=0))
-            sizes = [int(size) for _, size, _ in files]
-            claimed = (record.total_files, record.total_bytes, record.form)
+            record = parsed(folder / MANIFEST, head, (len(sizes), sum(sizes)))
             is_here = (record.resource, record.release) == (folder.parent.name, folder.name)
-            if is_here and claimed == (len(sizes), sum(sizes), "files"):
+            if is_here and record.form == "files":
                 return folder / "files"
     return folder / load(folder).form

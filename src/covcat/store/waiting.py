@@ -128,10 +128,10 @@ class Waiting:
             return []
         with self._lock:
             if self._earlier is None:
-                self._earlier = {}
+                earlier: dict[bytes, list[Line]] = {}
                 for key, line in reversed(self._lines()):
-                    self._earlier.setdefault(key, []).append(line)
-                self._has_former = bool(self._earlier)
+                    earlier.setdefault(key, []).append(line)
+                self._has_former, self._earlier = bool(earlier), earlier
             keys = [_identity(file), *([_former(file)] if self._has_former else [])]
             lines = [line for key in keys for line in self._earlier.get(_key(key), ())]
         last: dict[Path, Line] = {}

@@ -10,11 +10,12 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 from threading import BoundedSemaphore, Lock
+from typing import TextIO
 
 from covcat.catalog.load import Catalog
 from covcat.errors import IntegrityError
@@ -59,8 +60,8 @@ def push(store: Store, catalog: Catalog, folder: Path, place: Place, progress: P
                 details=found.findings.lines(),
                 hint=f"covcat verify {quote(name)} --repair",
             )
-        journal = _Journal(store.pushed, place.address, name)
-        done = _Push(folder, found.record, place, progress, journal).run()
+        with closing(_Journal(store.pushed, place.address, name)) as journal:
+            done = _Push(folder, found.record, place, progress, journal).run()
         journal.drop()
         return done
 
@@ -216,6 +217,7 @@ class _Journal:
     def __init__(self, folder: Path, address: str, name: str) -> None:
         self._path = folder / f"{_hex(address.encode())[:16]}-{name}.jsonl"
         self._lock = Lock()
+        self._stream: TextIO | None = None  # of this run
         self._known: dict[str, tuple[object, object]] = {}
         with suppress(OSError), opened(self._path, follow=False) as stream:
             for line in stream.read(_MOST_JOURNAL).splitlines():
@@ -229,9 +231,15 @@ class _Journal:
     def add(self, file: StoredFile, now: Lying) -> None:
         line = json.dumps([file.path, file.sha256, now.tag])
         with self._lock, suppress(OSError):  # without it, what is there is read back
-            self._path.parent.mkdir(exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as stream:
-                stream.write(f"{line}\n")
+            if self._stream is None:
+                self._path.parent.mkdir(exist_ok=True)
+                self._stream = self._path.open("a", encoding="utf-8", buffering=1)
+            self._stream.write(f"{line}\n")
+
+    def close(self) -> None:
+        with self._lock, suppress(OSError):
+            if self._stream is not None:
+                self._stream.close()
 
     def drop(self) -> None:
         with suppress(OSError):
