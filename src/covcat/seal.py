@@ -83,12 +83,16 @@ def parse_record(path: Path | str, data: bytes, kind: type[Record], schema: str)
     return parse_as(data, kind)
 
 
-def parse_as(data: bytes, kind: type[Record]) -> Record:
-    """Return what JSON says as what it is to be; ValueError where that cannot be."""
+def parse_as(data: bytes, kind: type[Record], *, is_closed: bool = False) -> Record:
+    """Return what JSON says as what it is to be; ValueError where that cannot be.
+
+    Unknown keys are refused if `kind` says so, or else by `is_closed`.
+    """
     from pydantic import ValidationError
 
     try:
-        record: Record = _adapter(kind).validate_json(data, strict=True)  # type: ignore[arg-type]
+        adapter = _adapter(kind, is_closed)  # type: ignore[arg-type]
+        record: Record = adapter.validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -97,10 +101,10 @@ def parse_as(data: bytes, kind: type[Record]) -> Record:
 
 
 @cache
-def _adapter(kind: Any) -> Any:
-    from pydantic import TypeAdapter
+def _adapter(kind: Any, is_closed: bool) -> Any:
+    from pydantic import ConfigDict, TypeAdapter
 
-    return TypeAdapter(kind)
+    return TypeAdapter(kind, config=ConfigDict(extra="forbid") if is_closed else None)
 
 
 def parse_json(data: bytes, kept: Set[str] | None = None) -> Any:

@@ -262,7 +262,7 @@ def _rows(lines: Iterator[bytes], kind: Any, head: list[bytes]) -> Iterator[Any]
                 raise ValueError("a comma is missing")
             text = b"[" + (text if is_end else text[:-2]) + b"]"
             parse_json(text, kept=set())
-            yield from parse_as(text, kind)
+            yield from parse_as(text, kind, is_closed=True)
             batch.clear()
         if is_end:
             head.append(line)
