@@ -404,6 +404,7 @@ FAULTS = [  # what a store answers, and covcat's exit code and words
     (403, "InvalidAccessKeyId", 7, "does not let this login"),
     (401, "Unauthorized", 7, "does not let this login"),
     (403, "RequestTimeTooSkewed", 7, "the clock of this machine is wrong"),
+    (400, "UserProjectMissing", 7, "lets its readers pay"),
     (301, "PermanentRedirect", 7, "is in another region"),
     (503, "SlowDown", 4, "asks for fewer requests"),
     (500, "InternalError", 4, "no answer"),
@@ -435,6 +436,25 @@ def test_what_a_store_refuses_is_one_sentence_without_a_secret(
     assert said in first
     for secret in ("AKIAMADEUP", "made-up-secret", "Signature"):
         assert secret not in ran.err + ran.out
+
+
+@pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server tells what it was asked")
+@pytest.mark.usefixtures("fetched")
+def test_who_pays_for_what_is_read_is_told_to_the_bucket(
+    covcat, buckets, bucket, monkeypatch
+) -> None:
+    told = set[str | None]()
+    buckets.before = lambda request: told.add(request.headers.get("x-amz-request-payer"))
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "true")
+    assert covcat("push", bucket.address).code == 0
+    assert told == {"requester"}
+
+
+@pytest.mark.usefixtures("fetched")
+def test_a_mirror_that_refuses_is_told_and_the_host_asked(covcat, buckets, bucket: There) -> None:
+    buckets.before = lambda _: buckets.reply_of(301, "PermanentRedirect")
+    ran = covcat("--data-dir", "back", "fetch", "sample", mirror=bucket.address)
+    assert (ran.code, "is in another region than this asks; asking its" in ran.err) == (0, True)
 
 
 @pytest.mark.usefixtures("fetched")

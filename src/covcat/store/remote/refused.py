@@ -23,6 +23,7 @@ _OS_ERROR = re.compile(r"message: \"([^\"]+)\"")
 _NO_BUCKET = {"NoSuchBucket", "ContainerNotFound"}
 _CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
 _BUSY = {"SlowDown", "ServerBusy", "TooManyRequests", "Throttling", "RequestLimitExceeded"}
+_PAYS = {"UserProjectMissing"}  # Google's word; Amazon's is AccessDenied
 _REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"}
 _NOBODY = re.compile(  # it asked the machine that it runs on for a login, or gave up at once
     r"169\.254\.|metadata\.google|token request|MissingAccount|Account must be|Missing\w*Key|"
@@ -31,7 +32,8 @@ _NOBODY = re.compile(  # it asked the machine that it runs on for a login, or ga
 )
 LOGINS = {  # where each provider's own rules look
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or with `pip install boto3` what "
-    "`aws configure` wrote; AWS_SKIP_SIGNATURE=true for a public bucket",
+    "`aws configure` wrote; AWS_SKIP_SIGNATURE=true for a public bucket, AWS_REQUEST_PAYER=true "
+    "for one whose readers pay",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS, or `gcloud auth application-default login`",
     "az": "AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, "
     "or AZURE_USE_AZURE_CLI=true after `az login`",
@@ -68,6 +70,9 @@ def refusal(error: Exception, address: str, doing: str) -> CovcatError:
     if code in _REGION or status == "301" or "without LOCATION" in text:
         text = f"`{bucket}` is in another region than this asks"
         return ActionNeededError(text, cause=said, hint="AWS_REGION=… covcat …")
+    if code in _PAYS:
+        text = f"`{bucket}` lets its readers pay, and covcat cannot say there who they are"
+        return ActionNeededError(text, cause=said, hint="gcloud storage cp --billing-project=…")
     if code in _BUSY or status in ("429", "503"):
         text = f"`{bucket}` asks for fewer requests: cannot {doing}"
         return NetworkError(text, cause=said, hint="the same command with --jobs 2, later")
