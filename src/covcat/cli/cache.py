@@ -8,8 +8,8 @@ import typer
 
 from covcat.cli import usage
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import FORMATS, DryRun, OutputFormat
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.options import DryRun, OutputFormat, option
+from covcat.cli.session import Session
 from covcat.errors import UsageError
 from covcat.store import cached
 from covcat.store import remove as removing
@@ -37,9 +37,8 @@ def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
     Example: covcat cache list
     """
     session: Session = ctx.obj
-    chosen = chosen_output(output, FORMATS)
     found = [one for one in removing.found(session.store) if one.files]  # prune drops others
-    _print_cache(session, "cache list", found, chosen)
+    _print_cache(session, "cache list", found, output)
     if not found:
         session.say(f"nothing waits or is left over in `{session.data_dir}`")
 
@@ -47,21 +46,19 @@ def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
 def cache_prune(
     ctx: typer.Context,
     older_than: Annotated[
-        str,
-        typer.Option("--older-than", metavar="AGE", help="As 12h, 14d or 2w; default: any age."),
+        str, option("--older-than", "As 12h, 14d or 2w; default: any age.", "AGE")
     ] = "0d",
     archives: Annotated[
-        bool, typer.Option("--archives", help="Also archives kept beside their files.")
+        bool, option("--archives", "Also archives kept beside their files.")
     ] = False,
     indexes: Annotated[
-        bool, typer.Option("--indexes", help="Also image indexes; they are made anew.")
+        bool, option("--indexes", "Also image indexes; they are made anew.")
     ] = False,
     features: Annotated[
-        bool,
-        typer.Option("--features", help="Also what `overlap` knows of pictures: hours of work."),
+        bool, option("--features", "Also what `overlap` knows of pictures: hours of work.")
     ] = False,
     overlap: Annotated[
-        bool, typer.Option("--overlap", help="Also what `overlap` found, until it looks again.")
+        bool, option("--overlap", "Also what `overlap` found, until it looks again.")
     ] = False,
     dry_run: DryRun = False,
 ) -> None:

@@ -12,6 +12,7 @@ from covcat.catalog.check import check_file, check_together
 from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import options as net
 from covcat.cli import usage
+from covcat.cli.options import option
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError, NotFoundError
 from covcat.text import plural
@@ -80,13 +81,10 @@ def draft(
         ),
     ],
     each: Annotated[
-        bool, typer.Option("--each", help="An entry for every file, also of more than 100.")
+        bool, option("--each", "An entry for every file, also of more than 100.")
     ] = False,
     at: Annotated[
-        str | None,
-        typer.Option(
-            "--at", metavar="URL", help="Where a file of yours is served, or with / a folder."
-        ),
+        str | None, option("--at", "Where a file of yours is served, or with / a folder.", "URL")
     ] = None,
     retries: net.Retries = 5,
     timeout: net.Timeout = 30,

@@ -10,9 +10,9 @@ import typer
 
 from covcat.catalog import citations
 from covcat.catalog.entries import Citation, Resource
-from covcat.cli import complete
+from covcat.cli.options import choice, ids, option
 from covcat.cli.printing import put
-from covcat.cli.session import Session, chosen_output, envelope, put_document
+from covcat.cli.session import Session, envelope, put_document
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.store import lockfile, manifest
 from covcat.text import escaped
@@ -24,33 +24,20 @@ Named = list[tuple[Resource, str | None]]  # with the release, where one is name
 
 def cite(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Resources."),
-    ] = None,
+    names: Annotated[list[str] | None, ids("Resources.")] = None,
     lock: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="FILE", help="A covcat.lock: cite all that it names."),
+        Path | None, option("--from", "A covcat.lock: cite all that it names.", "FILE")
     ] = None,
     with_sources: Annotated[
-        bool, typer.Option("--with-sources", help="Also what these contain, or have labels of.")
+        bool, option("--with-sources", "Also what these contain, or have labels of.")
     ] = False,
-    output: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="WORD",
-            autocompletion=complete.one_of(*FORMATS),
-            help="bibtex, ris, csl-json, text or json.",
-        ),
-    ] = "bibtex",
+    output: Annotated[str, choice(FORMATS, "bibtex, ris, csl-json, text or json.")] = "bibtex",
 ) -> None:
     """Print how to cite resources.
 
     Example: covcat cite cohen v7 --with-sources > covid.bib
     """
     session: Session = ctx.obj
-    chosen_output(output, FORMATS)
     releases = _wanted(session, names or [], lock)
     resources = list({one.id: one for one, _ in releases}.values())
     lone = [one.id for one in resources if not one.citation]

@@ -8,10 +8,11 @@ import typer
 
 from covcat.catalog.columns import Value
 from covcat.catalog.entries import Release, Resource
-from covcat.cli import complete, indexes, options
 from covcat.cli import found as found_rows
+from covcat.cli import indexes, options
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.session import Session, chosen_output, without_ids
+from covcat.cli.options import option
+from covcat.cli.session import Session, without_ids
 from covcat.errors import IntegrityError, UsageError
 from covcat.store import manifest
 from covcat.text import plural
@@ -31,12 +32,7 @@ def counts(
     names: options.Names = None,
     *,
     by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,…",
-            autocompletion=complete.columns,
-            help="Columns: finding, view, sex, age …",
-        ),
+        str | None, options.some_columns("--by", "Columns: finding, view, sex, age …")
     ] = None,
     of: Annotated[
         str | None,
@@ -48,14 +44,12 @@ def counts(
     ] = None,
     level: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="With --by finding_path: N levels of each path, not every level.",
+        option(
+            "--level", "With --by finding_path: N levels of each path, not every level.", "N", min=1
         ),
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Count what the paper or README printed again.")
+        bool, option("--published", "Count what the paper or README printed again.")
     ] = False,
     labels: options.Labels,
     where: options.Where = None,
@@ -70,21 +64,19 @@ def counts(
     from covcat.imaging.counts import UNITS
 
     session: Session = ctx.obj
-    chosen = chosen_output(output, FORMATS) or without_ids(session)
+    output = output or without_ids(session)
     if published:
         if (by, of, level, where, labels) != (None, None, None, None, options.Labels()):
             raise UsageError("--published takes neither --by nor --of nor --level nor filters")
-        _compare(session, names, chosen)
+        _compare(session, names, output)
         return
     question = replace(labels.question(where), with_files_only=False)
     columns = options.columns_of(by) or ()
-    unit = next((one for one in UNITS if of in (one, None)), None)
-    if unit is None:
-        raise UsageError(f"unknown --of `{of}`: expected one of {', '.join(UNITS)}")
+    unit = next(one for one in UNITS if of in (one, None))
     if level is not None and "finding_path" not in columns:
         hint = f"covcat counts --by finding_path --level {level}"
         raise UsageError("--level is for counts by finding_path", hint=hint)
-    _group(session, names, columns, unit, question, level, chosen)
+    _group(session, names, columns, unit, question, level, output)
 
 
 def _group(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import cohorts, complete, indexes, options, sources
+from covcat.cli import cohorts, indexes, options, sources
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.errors import NotFoundError, UsageError
@@ -54,11 +54,6 @@ def export(
     from covcat.export.training import build
 
     session: Session = ctx.obj
-    if form not in FORMS_OF_TRAINING:
-        raise UsageError(
-            f"unknown --for `{form}`: expected one of {', '.join(FORMS)}",
-            hint=complete.meant("--for", form, FORMS),
-        )
     chosen_form = FORMS_OF_TRAINING[form]
     chosen_way = _way(form, chosen_form, way)
     _check_folder(session, folder, names, form)
@@ -88,8 +83,6 @@ def export(
 
 
 def _way(name: str, form: "TrainingForm", asked: str | None) -> "Way":
-    if asked is not None and asked not in _WAYS:
-        raise UsageError(f"unknown --as `{asked}`: expected one of {', '.join(_WAYS)}")
     for way in form.ways:
         if asked in (None, way):
             return way

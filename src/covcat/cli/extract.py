@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
 from covcat.cli.formats import Rows
-from covcat.cli.options import FORMATS, Exclude, Include, choice, size
+from covcat.cli.options import FORMATS, Exclude, Include, choice, option, size
 from covcat.cli.passwords import PasswordFile, password_of
 from covcat.cli.progress import drawn
-from covcat.cli.session import OUTPUTS, Session, chosen_output
+from covcat.cli.session import Session
 from covcat.errors import UsageError
 from covcat.store.folder import check_outside
 from covcat.text import escaped, format_size, plural, took
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from covcat.archives.base import Opening, Padding
     from covcat.archives.extract import Extracted
     from covcat.archives.links import Handling
-    from covcat.archives.rules import Layout
     from covcat.progress import Progress
 
 T = TypeVar("T")
@@ -43,7 +42,7 @@ def extract(
         ),
     ] = None,
     list_only: Annotated[
-        bool, typer.Option("--list", "-l", help="Check it and list its files, write nothing.")
+        bool, option("--list", "Check it and list its files, write nothing.", None, "-l")
     ] = False,
     include: Include = None,
     exclude: Exclude = None,
@@ -85,15 +84,21 @@ def extract(
     from covcat.archives.base import Opening
     from covcat.archives.by_hand import listed, unpacked
     from covcat.archives.kinds import stem_of
+    from covcat.archives.rules import Layout
     from covcat.names import unsafe_name, whole_of
 
     session: Session = ctx.obj
-    chosen = chosen_output(output, (*OUTPUTS, "table", "json"))
     most = None if max_bytes is None else size("--max-bytes", max_bytes)
     encoding = None if name_encoding is None else _encoding(name_encoding)
-    opening = Opening(encoding, allows_padding=_allows_padding(allow))
+    opening = Opening(encoding, allows_padding=allow is not None)
     password = password_of(session, password_file)
-    layout = _layout(include, exclude, nested, _links(links))
+    layout = Layout(
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        nested=tuple(nested or ()),
+        links=cast("Handling | None", links),
+        command="covcat extract",
+    )
     name = whole_of(archive.name)
     paths, folder = [archive, *(more or ())], None
     if more and whole_of(more[-1].name).lower() != name.lower():
@@ -103,7 +108,7 @@ def extract(
             lambda word: listed(paths, layout, most, max_files, replace(opening, password=word))
         )
         listing = [{"path": one.path, "bytes": one.member.size} for one in files]
-        session.rows("extract", Rows(("path", "bytes"), listing, key="path"), output=chosen)
+        session.rows("extract", Rows(("path", "bytes"), listing, key="path"), output=output)
         _tell_padding(session, name, padding)
         session.say(f"{name}: {kind}, {plural(len(files), 'file')}; nothing was written")
         return
@@ -169,38 +174,6 @@ def _tell(
 def _tell_padding(session: Session, name: str, padding: "Padding | None") -> None:
     if padding:
         session.say(f"{name}: passed over {padding}")
-
-
-def _allows_padding(word: str | None) -> bool:
-    if word not in (None, "padding"):
-        raise UsageError(f"unknown --allow `{word}`: expected padding")
-    return word is not None
-
-
-def _layout(
-    include: list[str] | None,
-    exclude: list[str] | None,
-    nested: list[str] | None,
-    links: "Handling | None",
-) -> "Layout":
-    from covcat.archives.rules import Layout
-
-    return Layout(
-        include=tuple(include or ()),
-        exclude=tuple(exclude or ()),
-        nested=tuple(nested or ()),
-        links=links,
-        command="covcat extract",
-    )
-
-
-def _links(word: str | None) -> "Handling | None":
-    from covcat.archives.links import HANDLINGS
-
-    for known in HANDLINGS:
-        if word in (None, known):
-            return known if word else None
-    raise UsageError(f"unknown --links `{word}`: expected {' or '.join(HANDLINGS)}")
 
 
 def _encoding(name: str) -> str:

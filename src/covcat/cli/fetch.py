@@ -10,12 +10,21 @@ from covcat.catalog import load as catalogs
 from covcat.catalog.filter import Filter, left_out, to_fetch
 from covcat.catalog.in_words import least, sized, transferred
 from covcat.catalog.selection import Selection
-from covcat.cli import complete
 from covcat.cli import lock as locks
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import say_lacking
-from covcat.cli.options import Exclude, Filters, Include, Transfer, choice, grouped
+from covcat.cli.options import (
+    Exclude,
+    Filters,
+    Include,
+    Transfer,
+    choice,
+    grouped,
+    ids,
+    ids_of,
+    option,
+)
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
@@ -41,36 +50,23 @@ FOR_PROGRAMS = (
 def fetch(
     ctx: typer.Context,
     *,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]",
-            autocompletion=complete.ids,
-            help="Releases; the default one of each ID.",
-        ),
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that covcat can fetch.")] = False,
+    names: Annotated[list[str] | None, ids("Releases; the default one of each ID.")] = None,
+    everything: Annotated[bool, option("--all", "All that covcat can fetch.")] = False,
     labelled: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--for",
-            metavar="ID[@RELEASE]",
-            autocompletion=complete.ids,
-            help="A set of labels, and those that hold its pictures.",
-        ),
+        list[str] | None, ids_of("--for", "A set of labels, and those that hold its pictures.")
     ] = None,
     filters: Filters,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")
+        bool, option("--dry-run", "Print the plan and do nothing.", None, "-n")
     ] = False,
     no_extract: Annotated[
-        bool, typer.Option("--no-extract", help="Keep the verified archives, unpack nothing.")
+        bool, option("--no-extract", "Keep the verified archives, unpack nothing.")
     ] = False,
     keep_archives: Annotated[
-        bool, typer.Option("--keep-archives", help="Keep the archives beside the files.")
+        bool, option("--keep-archives", "Keep the archives beside the files.")
     ] = False,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Keep a release that only lacks files.")
+        bool, option("--allow-missing", "Keep a release that only lacks files.")
     ] = False,
     require: Annotated[
         str,
@@ -81,8 +77,7 @@ def fetch(
         ),
     ] = "any",
     by_file: Annotated[
-        bool,
-        typer.Option("--by-file", help="A repository's files one by one, not as an archive."),
+        bool, option("--by-file", "A repository's files one by one, not as an archive.")
     ] = False,
     include: Include = None,
     exclude: Exclude = None,
@@ -91,8 +86,7 @@ def fetch(
         typer.Option(metavar="N", min=1, help="Only N of all files, by sha256 of their paths."),
     ] = None,
     locked: Annotated[
-        bool,
-        typer.Option("--locked", help="Exactly what ./covcat.lock names, or a FILE given as name."),
+        bool, option("--locked", "Exactly what ./covcat.lock names, or a FILE given as name.")
     ] = False,
     shard: ShardOption = None,
     password_file: PasswordFile = None,
@@ -111,8 +105,6 @@ def fetch(
     session: Session = ctx.obj
     password = password_of(session, password_file)
     wanted = filters.filter()
-    if require not in ("any", "pinned", "host"):
-        raise UsageError(f"unknown --require `{require}`: expected any, pinned or host")
     options = Options(
         extract=not no_extract,
         keep_archives=keep_archives,

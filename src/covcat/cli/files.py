@@ -7,8 +7,8 @@ import typer
 
 from covcat.catalog.files import AnyFile, File, Twin
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import FORMATS, OutputFormat, ids
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.options import OutputFormat, ids
+from covcat.cli.session import Session
 from covcat.errors import NotFoundError
 from covcat.text import plural
 
@@ -24,7 +24,6 @@ def files(
     """
     session: Session = ctx.obj
     resource, release = session.catalog.find(name)
-    chosen = chosen_output(output, FORMATS)
     if release is None:
         raise NotFoundError(
             f"`{resource.id}` is for browsing only: it has no files",
@@ -51,10 +50,10 @@ def files(
         for_people = ("bytes", "path", "host", "where")
         what = "as the catalog knows; no listing"
     data = {"resource": resource.id, "release": release.id, "files": rows}
-    if session.format(chosen) == "table":
+    if session.format(output) == "table":
         columns = for_people
         rows = [{**row, "bytes": "?" if row["bytes"] is None else row["bytes"]} for row in rows]
-    session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
+    session.rows("files", Rows(columns, rows, key="path"), data=data, output=output)
     count = f"{len(rows):,} series" if series is not None else plural(len(rows), "file")
     session.say(f"{resource.id}@{release.id}: {count}, {what}")
 

@@ -17,8 +17,9 @@ from covcat.catalog.columns import NAMES, Record
 from covcat.cli import found as found_rows
 from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
+from covcat.cli.options import option
 from covcat.cli.printing import put, takes_more
-from covcat.cli.session import Session, chosen_output, envelope
+from covcat.cli.session import Session, envelope
 from covcat.cli.shards import ShardOption
 from covcat.errors import UsageError
 from covcat.files import check_new, disk_errors, place_new, sync
@@ -46,22 +47,18 @@ def images(
     where: options.Where = None,
     one_per: options.OnePer = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Rows of labels whose image is not here, too.")
+        bool, option("--all", "Rows of labels whose image is not here, too.")
     ] = False,
     found_elsewhere: options.Found = False,
     columns: options.Columns = None,
-    paths: Annotated[
-        bool, typer.Option("--paths", help="Print the paths of the files, a line each.")
-    ] = False,
+    paths: Annotated[bool, option("--paths", "Print the paths of the files, a line each.")] = False,
     null: Annotated[
-        bool, typer.Option("--null", "-0", help="With --paths: end each with NUL, for xargs -0.")
+        bool, option("--null", "With --paths: end each with NUL, for xargs -0.", None, "-0")
     ] = False,
     output_format: Annotated[
         str | None, options.choice(FORMATS, ", ".join(FORMATS), metavar="NAME")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a new file.")
-    ] = None,
+    output: Annotated[Path | None, options.new_file("Write to a new file.")] = None,
     force: options.Force = False,
     shard: ShardOption = None,
 ) -> None:
@@ -145,9 +142,9 @@ def _check_alone(others: Mapping[str, object], *, paths: bool, null: bool) -> No
     """Refuse options that say how rows are printed, where only paths are."""
     if null and not paths:
         raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
-    for option, value in others.items():
+    for name, value in others.items():
         if paths and value is not None:
-            raise UsageError(f"--paths prints paths alone: it takes no {option}")
+            raise UsageError(f"--paths prints paths alone: it takes no {name}")
 
 
 @dataclass(slots=True)
@@ -182,7 +179,6 @@ def _seen(records: Iterator[Record], gone: "Gone") -> Iterator[Record]:
 
 def _format(session: Session, name: str | None, output: Path | None) -> str:
     """Decide the format: --json, --format, the file's suffix, then the terminal."""
-    chosen_output(name, FORMATS)
     if output is None:
         form = "json" if session.json else name or session.format(None)
         if form in ("parquet", "sqlite"):
@@ -274,12 +270,7 @@ def _print_table(
 
 
 def _to_file(
-    records: Iterator[Record],
-    columns: tuple[str, ...],
-    name: str,
-    output: Path,
-    *,
-    force: bool,
+    records: Iterator[Record], columns: tuple[str, ...], name: str, output: Path, *, force: bool
 ) -> int:
     """Write a file whole, or none."""
     from covcat.imaging import write as writers

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from covcat.cli import complete
 from covcat.cli import options as net
+from covcat.cli.options import ids, option
 from covcat.cli.passwords import PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -20,12 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def adopt(
     ctx: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="What it is a copy of."
-        ),
-    ],
+    name: Annotated[str, ids("What it is a copy of.")],
     paths: Annotated[
         list[Path],
         typer.Argument(
@@ -35,7 +30,7 @@ def adopt(
         ),
     ],
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Keep what only lacks files.")
+        bool, option("--allow-missing", "Keep what only lacks files.")
     ] = False,
     password_file: PasswordFile = None,
     retries: net.Retries = 5,

@@ -8,10 +8,10 @@ import typer
 
 from covcat.catalog import terms
 from covcat.catalog.entries import USES, Resource
-from covcat.cli import complete, indexes
+from covcat.cli import indexes
 from covcat.cli.formats import Rows
-from covcat.cli.options import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output, readable
+from covcat.cli.options import OutputFormat, ids, option
+from covcat.cli.session import Session, readable
 from covcat.errors import CovcatError, UsageError
 from covcat.store import accepted
 from covcat.text import escaped
@@ -27,15 +27,9 @@ def register(app: typer.Typer) -> None:
 
 def license_of(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID", autocompletion=complete.ids, help="Default: a table of all resources."
-        ),
-    ] = None,
+    names: Annotated[list[str] | None, ids("Default: a table of all resources.", "ID")] = None,
     accept: Annotated[
-        bool,
-        typer.Option("--accept", help="Record, in the data folder, that you accept these terms."),
+        bool, option("--accept", "Record, in the data folder, that you accept these terms.")
     ] = False,
     output: OutputFormat = None,
 ) -> None:
@@ -46,7 +40,6 @@ def license_of(
     Example: covcat license coronacases cohen
     """
     session: Session = ctx.obj
-    chosen = chosen_output(output, FORMATS)
     if not names and accept:
         raise UsageError("--accept wants an ID", hint="covcat license cohen --accept")
     if not names:
@@ -62,10 +55,10 @@ def license_of(
             if not one.is_sample
         ]
         drawn = Rows(("id", "licence", *USES, "accepted"), rows, spared=("accepted", "licence"))
-        session.rows("license", drawn, data={"licenses": rows}, output=chosen)
+        session.rows("license", drawn, data={"licenses": rows}, output=output)
         return
-    if chosen not in (None, "json"):
-        raise UsageError(f"--format {chosen} is for the table of all: expected no ID, or json")
+    if output not in (None, "json"):
+        raise UsageError(f"--format {output} is for the table of all: expected no ID, or json")
     resources = {one.id: one for one, _ in map(session.catalog.find, names)}
     for one in resources.values() if accept else ():
         record = accepted.accept(session.store, one)
@@ -73,7 +66,7 @@ def license_of(
         session.say(f"{one.id}: accepted at {record.at}: recorded in `{where}`")
     known = accepted.accepted(session.store)
     told = [_told(session, one, accepted.last(known, one)) for one in resources.values()]
-    if chosen == "json":
+    if output == "json":
         session = replace(session, json=True)
     every = [data for data, _ in told]
     data = every[0] if len(every) == 1 else {"resources": every}

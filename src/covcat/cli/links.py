@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from covcat.catalog.entries import Release, Resource
-from covcat.cli import complete
 from covcat.cli import options as net
 from covcat.cli.formats import Rows
-from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.options import OutputFormat, ids
 from covcat.cli.progress import drawn
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.session import Session
 from covcat.errors import IntegrityError, NetworkError
 
 
@@ -24,12 +23,7 @@ def register(app: typer.Typer) -> None:
 def check_links(
     ctx: typer.Context,
     names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]",
-            autocompletion=complete.ids,
-            help="All releases of each ID; default: the whole catalog.",
-        ),
+        list[str] | None, ids("All releases of each ID; default: the whole catalog.")
     ] = None,
     output: OutputFormat = None,
     timeout: net.Timeout = 30,
@@ -52,7 +46,6 @@ def check_links(
         )
     from covcat.hosts import links
 
-    chosen = chosen_output(output, FORMATS)
     targets = _targets(session, names)
     network = net.network(session, timeout=timeout, allow_private=allow_private, pause=pause)
     with drawn(session, "plain") as progress:
@@ -61,13 +54,13 @@ def check_links(
         {**row, "id": "@".join(filter(None, (row["resource"], row["release"])))} for row in rows
     ]
     wrong = [row for row in for_people if row["status"] in links.BROKEN]
-    form = session.format(chosen)
+    form = session.format(output)
     if not wrong or form != "json":  # else the error's own document has the rows
         shown = Rows([one.name for one in fields(links.Link)], rows, "url")
         if form == "table":
             columns = ("id", "kind", "status", "url", "detail")
             shown = Rows(columns, for_people, "url", spared=("kind",))
-        session.rows("links", shown, data={"links": rows}, output=chosen)
+        session.rows("links", shown, data={"links": rows}, output=output)
     counts = Counter(row["status"] for row in rows).most_common()
     each = ", ".join(f"{count} {status}" for status, count in counts)
     session.say(f"addresses: {each or 'none'}")

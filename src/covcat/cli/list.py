@@ -12,8 +12,8 @@ from covcat.catalog import in_words
 from covcat.catalog.entries import CONTENT_FLAGS, USES, Resource
 from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unknown_for
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import FORMATS, Filters, OutputFormat, grouped
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.options import Filters, OutputFormat, grouped, option
+from covcat.cli.session import Session
 from covcat.cli.table import left_out_lines, prose, terminal_width
 from covcat.text import escaped, nearest, plural
 
@@ -44,11 +44,9 @@ def list_resources(
     ctx: typer.Context,
     *,
     filters: Filters,
-    fetched: Annotated[bool, typer.Option("--fetched", help="Only what is on disk.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="The bundled sample too.")] = False,
-    survey: Annotated[
-        bool, typer.Option("--survey", help="The survey's Table 1, verbatim: 14 rows.")
-    ] = False,
+    fetched: Annotated[bool, option("--fetched", "Only what is on disk.")] = False,
+    everything: Annotated[bool, option("--all", "The bundled sample too.")] = False,
+    survey: Annotated[bool, option("--survey", "The survey's Table 1, verbatim: 14 rows.")] = False,
     output: OutputFormat = None,
 ) -> None:
     """List the resources of the catalog.
@@ -59,7 +57,6 @@ def list_resources(
     Example: covcat list --modality ct --license-allows redistribution
     """
     session: Session = ctx.obj
-    chosen = chosen_output(output, FORMATS)
     wanted = filters.filter()
     here = frozenset(one for one, _, _ in session.store.releases())
     wanted = replace(wanted, with_sample=everything, fetched=here if fetched else None)
@@ -68,9 +65,9 @@ def list_resources(
         resources = [one for one in resources if one.survey]
         spared = ("title", "organization", "metadata", "case_review")
         table = Rows(SURVEY_COLUMNS, full(resources).rows, spared=spared)
-        session.rows("list", table, output=chosen)
+        session.rows("list", table, output=output)
     else:
-        print_resources(session, "list", resources, here, chosen)
+        print_resources(session, "list", resources, here, output)
     lacking = say_lacking(session, wanted)
     if not resources and not lacking:
         say_nothing(session, "passes these filters")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from covcat.cli.here import check_folder
-from covcat.cli.options import Names
+from covcat.cli.options import Names, new_file, option
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.plan import Options, Plan
@@ -23,14 +23,12 @@ from covcat.text import format_size, plural
 def lock(
     ctx: typer.Context,
     names: Names = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The lock.")
-    ] = Path("covcat.lock"),
+    output: Annotated[Path, new_file("The lock.")] = Path("covcat.lock"),
     force: Annotated[
-        bool, typer.Option("--force", help="Write over a FILE that is no lock, or a damaged one.")
+        bool, option("--force", "Write over a FILE that is no lock, or a damaged one.")
     ] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; tell what differs from the lock.")
+        bool, option("--check", "Write nothing; tell what differs from the lock.")
     ] = False,
 ) -> None:
     """Pin what is here, for a paper or a CI job: releases, parts, and the digest of each file.

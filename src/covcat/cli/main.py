@@ -16,7 +16,7 @@ import typer
 
 from covcat import setting_files, stopping
 from covcat.cli import complete, help, printing, usage
-from covcat.cli.options import given
+from covcat.cli.options import given, one_of
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, put_error, readable
 from covcat.cli.table import terminal_width
@@ -87,13 +87,7 @@ def options(
         given("--engine", "Work on this Dask cluster, such as tcp://scheduler:8786.", "URL"),
     ] = None,
     color: Annotated[
-        str,
-        given(
-            "--color",
-            "auto, always or never.",
-            "WHEN",
-            autocompletion=complete.one_of(*_COLORS),
-        ),
+        str, given("--color", "auto, always or never.", "WHEN", **one_of("--color", _COLORS))
     ] = "auto",
     no_input: Annotated[bool, given("--no-input", "Never ask a question.")] = False,
     as_json: Annotated[bool, given("--json", "Print one JSON document.")] = False,
@@ -110,11 +104,6 @@ def options(
 ) -> None:
     """Read the global options."""
     del version  # its callback has printed it
-    if color not in _COLORS:
-        raise UsageError(
-            f"unknown --color `{color}`: expected auto, always or never",
-            hint=complete.meant("--color", color, _COLORS),
-        )
     printing.color_when(color)
     check_local(data_dir, "--data-dir")
     if mirror is not None and "@" in mirror:

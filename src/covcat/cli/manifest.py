@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from covcat import export as exports
-from covcat.cli import complete, here, usage
-from covcat.cli.options import Force, Names, check_force, choice
+from covcat.cli import here, usage
+from covcat.cli.options import Force, Names, check_force, choice, ids, new_file
 from covcat.cli.printing import put
 from covcat.cli.progress import drawn
-from covcat.cli.session import Session, chosen_output, envelope, put_document
+from covcat.cli.session import Session, envelope, put_document
 from covcat.errors import NotFoundError, UsageError
 from covcat.export import ExportedRelease, bagit
 from covcat.store import lockfile, manifest
@@ -36,25 +36,12 @@ def register(app: typer.Typer) -> None:
 
 def export(
     ctx: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]",
-            autocompletion=complete.ids,
-            help="A release on disk. Default: the one that is here.",
-        ),
-    ] = None,
+    name: Annotated[str | None, ids("A release on disk. Default: the one that is here.")] = None,
     form: Annotated[
         str, choice(FORMATS, f"{', '.join(FORMATS)}; unless named, by the suffix of --output.")
     ] = "json",
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|DIR",
-            help="New; a bag needs it. Default, and -: stdout.",
-        ),
+        Path | None, new_file("New; a bag needs it. Default, and -: stdout.", "FILE|DIR")
     ] = None,
     force: Force = False,
 ) -> None:
@@ -102,7 +89,6 @@ def export(
 
 def _form(ctx: typer.Context, form: str, output: Path | None, name: str | None) -> str:
     """Decide the format: --format, else the suffix of --output: no JSON is called .csv."""
-    chosen_output(form, FORMATS)
     how = ctx.get_parameter_source("form")
     if output is None or (how is not None and how.name == "COMMANDLINE"):
         return form

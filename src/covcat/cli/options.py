@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,25 +58,61 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def choice(words: Sequence[str], help: str = "", *names: str, metavar: str = "WORD") -> Any:
-    """Return an option, by default --format, that takes one of some words and completes them."""
-    return typer.Option(
-        *(names or ("--format",)),
-        metavar=metavar,
-        autocompletion=complete.one_of(*words),
-        help=help or f"{', '.join(words)}.",
-    )
+def one_of(name: str, words: Sequence[str]) -> dict[str, Any]:
+    """Return what makes an option take these words alone and complete them; `_` may be `-`."""
+    known = ", ".join(words)
+
+    def check(value: Any) -> Any:
+        for word in [value] if isinstance(value, str) else value or ():
+            if word not in words and re.sub("[ _]", "-", word) not in words:
+                what = "format" if name == "--format" else name
+                hint = complete.meant(name, word, words)
+                raise UsageError(f"unknown {what} `{word}`: expected one of {known}", hint=hint)
+        return value
+
+    return {"autocompletion": complete.one_of(*words), "callback": check}
+
+
+def choice(
+    words: Sequence[str], help: str = "", name: str = "--format", *short: str, metavar: str = "WORD"
+) -> Any:
+    """Return an option that takes one of some words."""
+    return option(name, help or f"{', '.join(words)}.", metavar, *short, **one_of(name, words))
+
+
+def word_of(name: str, help: str, metavar: str, words: Iterable[str]) -> Any:
+    """Return an option that completes some words, and may take others: the command checks it."""
+    return option(name, help, metavar, autocompletion=complete.one_of(*words))
+
+
+def option(name: str, help: str, metavar: str | None = None, *short: str, **how: Any) -> Any:
+    """Return an option."""
+    return typer.Option(*short, name, metavar=metavar, help=help, **how)
 
 
 def given(name: str, help: str = "", metavar: str | None = None, *short: str, **how: Any) -> Any:
     """Return an option that the variable of its name may give too."""
-    variable = variable_of(name.removeprefix("--"))
-    return typer.Option(*short, name, metavar=metavar, envvar=variable, help=help, **how)
+    return option(name, help, metavar, *short, envvar=variable_of(name.removeprefix("--")), **how)
+
+
+def new_file(help: str, metavar: str = "FILE", **how: Any) -> Any:
+    """Return the option that says where to write."""
+    return option("--output", help, metavar, "-o", **how)
 
 
 def ids(help: str, metavar: str = "ID[@RELEASE]") -> Any:
     """Return an argument that takes what `complete.ids` completes."""
     return typer.Argument(metavar=metavar, autocompletion=complete.ids, help=help)
+
+
+def ids_of(name: str, help: str) -> Any:
+    """Return an option that takes the same."""
+    return option(name, help, "ID[@RELEASE]", autocompletion=complete.ids)
+
+
+def some_columns(name: str, help: str) -> Any:
+    """Return an option that takes columns of the image index, with commas between them."""
+    return option(name, help, "A,B,…", autocompletion=complete.columns)
 
 
 def a_path(text: str) -> Path:
@@ -88,7 +124,7 @@ def a_path(text: str) -> Path:
 
 def with_folders(help: str) -> Any:
     """Return the option that takes folders of a user's own pictures."""
-    return typer.Option("--with", metavar="FOLDER", parser=a_path, help=help)
+    return option("--with", help, "FOLDER", parser=a_path)
 
 
 # ---- names and formats -------------------------------------------------------------------------
@@ -97,8 +133,8 @@ Names = Annotated[Words, ids("Default: all that is here.")]
 OutputFormat = Annotated[str | None, choice(FORMATS, "table, tsv, csv, json, yaml or ids.")]
 Include = Annotated[Words, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")]
 Exclude = Annotated[Words, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")]
-Force = Annotated[bool, typer.Option("--force", help="Write over an --output that is a file.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
+Force = Annotated[bool, option("--force", "Write over an --output that is a file.")]
+DryRun = Annotated[bool, option("--dry-run", "Say what, and delete nothing.", None, "-n")]
 
 
 def check_force(output: Path | None, *, force: bool) -> None:
@@ -124,16 +160,13 @@ Slow = Annotated[str, given("--slow", "", "B/S", hidden=True)]
 
 
 At = Annotated[
-    str | None,
-    typer.Option("--at", metavar="URL", help="Of the copies there: s3://…, gs://… or a folder."),
+    str | None, option("--at", "Of the copies there: s3://…, gs://… or a folder.", "URL")
 ]
 Progressing = Annotated[
     str,
     given(
-        "--progress",
-        "auto, plain, json (on stderr) or none.",
-        "HOW",
-        autocompletion=complete.one_of(*PROGRESS),
+        *("--progress", "auto, plain, json (on stderr) or none.", "HOW"),
+        **one_of("--progress", PROGRESS),
     ),
 ]
 
@@ -161,7 +194,6 @@ class Transfer:
 
     def network(self, session: Session) -> Network:
         """Return them as one noun."""
-        check_progress(self.progress)
         rate = None if self.limit_rate is None else size("--limit-rate", self.limit_rate)
         if rate == 0:
             raise UsageError(
@@ -196,16 +228,9 @@ class Transport:
 
     def network(self, session: Session) -> Network:
         """Return them as one noun."""
-        check_progress(self.progress)
         values = asdict(self)
         del values["progress"]
         return network(session, **values)
-
-
-def check_progress(how: str) -> None:
-    """Refuse a --progress that there is not."""
-    if how not in PROGRESS:
-        raise UsageError(f"unknown --progress `{how}`: expected auto, plain, json or none")
 
 
 def network(session: Session, **options: Any) -> Network:
@@ -230,16 +255,20 @@ class Filters:
     """What a resource must have to be listed."""
 
     modality: Annotated[
-        Words, choice(_MODALITIES, "ct, xray, mri or ultrasound; repeatable.", "--modality", "-m")
+        Words,
+        option(
+            "--modality",
+            "ct, xray, mri or ultrasound; repeatable.",
+            "WORD",
+            "-m",
+            autocompletion=complete.one_of(*_MODALITIES),
+        ),
     ] = None
     has: Annotated[Words, choice(_HAS, "metadata or case-review.", "--has")] = None
     licenses: Annotated[
         Words,
-        typer.Option(
-            "--license",
-            metavar="SPDX",
-            autocompletion=complete.licenses,
-            help="An SPDX id or glob: 'CC-BY*'.",
+        option(
+            "--license", "An SPDX id or glob: 'CC-BY*'.", "SPDX", autocompletion=complete.licenses
         ),
     ] = None
     allows: Annotated[
@@ -250,26 +279,14 @@ class Filters:
     ] = None
     access: Annotated[Words, choice(_ACCESSES, "open, account or browse.", "--access")] = None
     fetchable: Annotated[
-        bool, typer.Option("--fetchable", help="What covcat can fetch, and what was found in it.")
+        bool, option("--fetchable", "What covcat can fetch, and what was found in it.")
     ] = False
 
     def filter(self) -> filters.Filter:
         """Return them as a Filter."""
-        flags = [word.replace("_", "-") for word in self.has or ()]
-        for option, words, known in (
-            ("--has", flags, _HAS),
-            ("--license-allows", self.allows, USES),
-            ("--access", self.access, _ACCESSES),
-        ):
-            for word in words or ():
-                if word not in known:
-                    raise UsageError(
-                        f"unknown {option} `{word}`: expected one of {', '.join(known)}",
-                        hint=complete.meant(option, word, known),
-                    )
         return filters.Filter(
             modalities=frozenset(map(filters.modality, self.modality or ())),
-            has=frozenset(word.replace("-", "_") for word in flags),
+            has=frozenset(word.replace("-", "_") for word in self.has or ()),
             licenses=tuple(self.licenses or ()),
             allows=frozenset(self.allows or ()),
             access=frozenset(self.access or ()),
@@ -279,38 +296,29 @@ class Filters:
 
 # ---- which images ------------------------------------------------------------------------------
 
-Where = Annotated[
-    str | None, typer.Option("--where", metavar="SQL", help="Condition over the columns.")
-]
+Where = Annotated[str | None, option("--where", "Condition over the columns.", "SQL")]
 OnePer = Annotated[
     str | None,
-    choice(
-        ("patient", "subject", "picture", "series"),
-        "The earliest of each patient or subject; each picture once; the middle of each series.",
+    word_of(
         "--one-per",
+        "The earliest of each patient or subject; each picture once; the middle of each series.",
+        "WORD",
+        ("patient", "subject", "picture", "series"),
     ),
 ]
 Of = Annotated[
     list[Path] | None,
-    typer.Option(
+    option(
         "--of",
-        metavar="PATH",
+        "A cohort or split, its folder, table or record; or anybody's lists: what is in it.",
+        "PATH",
         parser=a_path,
-        help="A cohort or split, its folder, table or record; or anybody's lists: what is in it.",
     ),
 ]
 Found = Annotated[
-    bool,
-    typer.Option(
-        "--found", help="Rows of labels whose picture is here, be it in another set; found_in."
-    ),
+    bool, option("--found", "Rows of labels whose picture is here, be it in another set; found_in.")
 ]
-Columns = Annotated[
-    str | None,
-    typer.Option(
-        metavar="A,B,…", autocompletion=complete.columns, help="Only these columns, in this order."
-    ),
-]
+Columns = Annotated[str | None, some_columns("--columns", "Only these columns, in this order.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,37 +327,35 @@ class Labels:
 
     findings: Annotated[
         Words,
-        typer.Option(
+        option(
             "--finding",
-            metavar="TERM",
+            "Has it, or a kind of it; repeatable.",
+            "TERM",
             autocompletion=complete.terms("findings"),
-            help="Has it, or a kind of it; repeatable.",
         ),
     ] = None
-    covid: Annotated[Words, choice(_COVID, "yes, no or unknown.", "--covid")] = None
+    covid: Annotated[Words, word_of("--covid", "yes, no or unknown.", "WORD", _COVID)] = None
     views: Annotated[
         Words,
-        typer.Option(
+        option(
             "--view",
-            metavar="WORD",
+            "PA, AP, Lateral, Axial and others.",
+            "WORD",
             autocompletion=complete.terms("views"),
-            help="PA, AP, Lateral, Axial and others.",
         ),
     ] = None
     modalities: Annotated[
-        Words, choice(_MODALITIES, "ct, xray, mri or ultrasound.", "--modality")
+        Words, word_of("--modality", "ct, xray, mri or ultrasound.", "WORD", _MODALITIES)
     ] = None
-    sexes: Annotated[Words, choice(("F", "M"), "F or M.", "--sex", metavar="F|M")] = None
-    ages: Annotated[
-        str | None, typer.Option("--age", metavar="YEARS", help="18-65, 18- or -65.")
-    ] = None
+    sexes: Annotated[Words, word_of("--sex", "F or M.", "F|M", ("F", "M"))] = None
+    ages: Annotated[str | None, option("--age", "18-65, 18- or -65.", "YEARS")] = None
     allows: Annotated[
         Words,
-        choice(
-            USES,
-            "Its licence allows commercial, derivatives, redistribution.",
+        word_of(
             "--license-allows",
-            metavar="USE",
+            "Its licence allows commercial, derivatives, redistribution.",
+            "USE",
+            USES,
         ),
     ] = None
 

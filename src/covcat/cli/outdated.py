@@ -12,9 +12,9 @@ import typer
 from covcat.cli import here
 from covcat.cli import options as net
 from covcat.cli.formats import Rows
-from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.options import OutputFormat
 from covcat.cli.progress import drawn
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.session import Session
 from covcat.errors import CovcatError, NotFoundError
 from covcat.text import plural
 
@@ -54,7 +54,6 @@ def outdated(
     from covcat.store import cached
 
     session: Session = ctx.obj
-    chosen = chosen_output(output, FORMATS)
     releases = here.releases(session, names)
     network = net.network(session, timeout=timeout, allow_private=allow_private, pause=pause)
     kept = Answers(cached.answers_place())
@@ -62,10 +61,10 @@ def outdated(
         found = list(_news(session, releases, asked))
     rows = [asdict(one) for one in found]
     shown = Rows([one.name for one in fields(News)], rows)
-    if is_table := session.format(chosen) == "table":
+    if is_table := session.format(output) == "table":
         short = [{**row, "upstream": _short(row["upstream"])} for row in rows]
         shown = Rows(_COLUMNS, short, spared=("date",))
-    session.rows("outdated", shown, data={"outdated": rows}, output=chosen)
+    session.rows("outdated", shown, data={"outdated": rows}, output=output)
     for one in found if is_table else ():
         if one.detail:
             session.say(f"{one.id}: {one.detail}")

@@ -1,20 +1,22 @@
 """overlap: which pictures are the same, in several sets or under several names."""
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from covcat.cli import indexes, options, overlap_files
 from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import option
 from covcat.cli.progress import drawn
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.session import Session
 from covcat.cli.shards import ShardOption
-from covcat.errors import IntegrityError, UsageError
+from covcat.errors import IntegrityError
 from covcat.overlap.pairs import SAME, VERDICTS, Verdict
 from covcat.store import manifest
 from covcat.text import plural
@@ -61,11 +63,9 @@ def overlap(
         list[Path] | None, options.with_folders("Your pictures, too; repeatable.")
     ] = None,
     pairs: Annotated[
-        bool, typer.Option("--pairs", help="One row for each two pictures that are the same.")
+        bool, option("--pairs", "One row for each two pictures that are the same.")
     ] = False,
-    within: Annotated[
-        bool, typer.Option("--within", help="Also what is twice in one set.")
-    ] = False,
+    within: Annotated[bool, option("--within", "Also what is twice in one set.")] = False,
     min_verdict: Annotated[
         str,
         options.choice(
@@ -75,13 +75,10 @@ def overlap(
         ),
     ] = "same-picture",
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 5 where the catalog claims something else.")
+        bool, option("--check", "Exit 5 where the catalog claims something else.")
     ] = False,
     output_format: Annotated[str | None, options.choice(FORMATS)] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to a new .csv, .tsv or .json."),
-    ] = None,
+    output: Annotated[Path | None, options.new_file("Write to a new .csv, .tsv or .json.")] = None,
     force: options.Force = False,
     shard: ShardOption = None,
 ) -> None:
@@ -94,10 +91,8 @@ def overlap(
     Example: covcat overlap cohen figure1 --pairs --format csv > same.csv
     """
     session: Session = ctx.obj
-    form = overlap_files.form_of(
-        session, chosen_output(output_format, FORMATS), output, force=force
-    )
-    weakest = _verdict(min_verdict)
+    form = overlap_files.form_of(session, output_format, output, force=force)
+    weakest = cast("Verdict", re.sub("[_-]", " ", min_verdict))
     found, failed = indexes.indexes(session, names)
     if failed and names:
         raise indexes.refusal(failed, found, is_again=False)
@@ -138,17 +133,6 @@ def _describe_shares(
             told = f"shard {shard}: {plural(count, 'file')} described"
             way = shlex.join(["covcat", "overlap", *releases])
             session.say(f"{one.name}: {told}; when all are done: {way}")
-
-
-def _verdict(word: str) -> Verdict:
-    for one in VERDICTS:
-        if word in (one, one.replace(" ", "-")):
-            return one
-    known = [one.replace(" ", "-") for one in VERDICTS]
-    raise UsageError(
-        f"unknown --min-verdict `{word}`: expected one of {', '.join(known)}",
-        hint="such as --min-verdict look",
-    )
 
 
 def _answer(

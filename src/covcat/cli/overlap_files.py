@@ -35,13 +35,7 @@ def form_of(session: Session, asked: str | None, output: Path | None, *, force: 
 
 
 def write(
-    session: Session,
-    rows: Rows,
-    data: Mapping[str, Any],
-    form: str,
-    output: Path,
-    *,
-    force: bool,
+    session: Session, rows: Rows, data: Mapping[str, Any], form: str, output: Path, *, force: bool
 ) -> None:
     """Write a file whole, or none; print its path."""
     text = envelope("overlap", data) if form == "json" else OUTPUTS[form](rows)

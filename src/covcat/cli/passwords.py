@@ -7,8 +7,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import typer
-
+from covcat.cli.options import option
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.files import disk_error
@@ -19,10 +18,10 @@ _MOST_PASSWORD = 512  # bytes
 
 PasswordFile = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--password-file",
-        metavar="FILE",
-        help="Of encrypted archives: its first line is the password; - is stdin.",
+        "Of encrypted archives: its first line is the password; - is stdin.",
+        "FILE",
     ),
 ]
 

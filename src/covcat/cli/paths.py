@@ -9,8 +9,8 @@ import typer
 
 from covcat.catalog.yaml import packaged_catalog
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.options import OutputFormat
+from covcat.cli.session import Session
 from covcat.errors import NotFoundError
 from covcat.setting_files import variable_of
 from covcat.store import accepted, cached
@@ -26,7 +26,6 @@ def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
     Example: covcat paths --json
     """
     session: Session = ctx.obj
-    chosen = chosen_output(output, FORMATS)
     if not all(one.is_absolute() for one in (session.data_dir, *session.catalog_folders)):
         try:
             Path.cwd()
@@ -47,7 +46,7 @@ def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
         state = f"{file.state}: sets {', '.join(file.values)}" if file.values else file.state
         rows.append({**_row(f"{file.role} settings", file.path, origin), "state": state})
     columns = ("what", "path", "from", "state")
-    session.rows("paths", Rows(columns, rows, key="path"), data={"paths": rows}, output=chosen)
+    session.rows("paths", Rows(columns, rows, key="path"), data={"paths": rows}, output=output)
     if not session.settings.files:
         session.say("no file of settings is read: COVCAT_CONFIG is none")
 

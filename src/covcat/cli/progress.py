@@ -160,9 +160,7 @@ class _Bars(_Known):
         super().__init__(session)
         self._drawn_at = 0.0
         console = Console(
-            file=cast("IO[str]", _Terminal()),
-            no_color=not has_color(sys.stderr),
-            highlight=False,
+            file=cast("IO[str]", _Terminal()), no_color=not has_color(sys.stderr), highlight=False
         )
         self._columns = [
             progress.TextColumn("{task.description}", markup=False),

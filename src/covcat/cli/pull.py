@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 @grouped
 def pull(
-    ctx: typer.Context,
-    url: StoreAddress,
-    names: Names = None,
-    *,
-    transport: Transport,
+    ctx: typer.Context, url: StoreAddress, names: Names = None, *, transport: Transport
 ) -> None:
     """Bring releases back that `push` put there; print their folders.
 

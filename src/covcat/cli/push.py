@@ -13,11 +13,7 @@ from covcat.text import format_size, plural, took
 
 @grouped
 def push(
-    ctx: typer.Context,
-    url: StoreAddress,
-    names: Names = None,
-    *,
-    transport: Transport,
+    ctx: typer.Context, url: StoreAddress, names: Names = None, *, transport: Transport
 ) -> None:
     """Copy verified releases to an object store or a folder, the manifest last.
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from covcat.cli import complete, here
+from covcat.cli import here
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import DryRun
+from covcat.cli.options import DryRun, ids, option
 from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
 from covcat.cli.status import say_litter
@@ -24,20 +24,15 @@ _COUNTS = ("files", "bytes", "waiting_files", "waiting_bytes")
 
 def remove(
     ctx: typer.Context,
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="An ID is all its releases."
-        ),
-    ],
+    names: Annotated[list[str], ids("An ID is all its releases.")],
     partial: Annotated[
-        bool, typer.Option("--partial", help="Only files that wait for the rest of a release.")
+        bool, option("--partial", "Only files that wait for the rest of a release.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also recorded files that were changed since.")
+        bool, option("--force", "Also recorded files that were changed since.")
     ] = False,
     dry_run: DryRun = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, option("--yes", "Do not ask.", None, "-y")] = False,
 ) -> None:
     """Delete releases that are here, and what waits of them; nothing that covcat did not make.
 

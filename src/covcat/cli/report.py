@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from covcat.cli import indexes, options, sources, status
+from covcat.cli.options import option
 from covcat.cli.printing import open_page
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -27,19 +28,14 @@ _FILE = Path("covcat-report.html")
 def report(
     ctx: typer.Context,
     names: options.Names = None,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to write it.", parser=options.a_path
-        ),
-    ] = _FILE,
+    output: Annotated[Path, options.new_file("Where to write it.", parser=options.a_path)] = _FILE,
     force: options.Force = False,
     of: options.Of = None,
     with_pictures: Annotated[
         bool,
-        typer.Option(
+        option(
             "--with-pictures",
-            help="Show pictures whatever their licence says: the page is for your own use.",
+            "Show pictures whatever their licence says: the page is for your own use.",
         ),
     ] = False,
     pictures: Annotated[
@@ -50,16 +46,14 @@ def report(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(
+        option(
             "--site",
-            metavar="FOLDER",
-            help="The catalog as a folder of pages instead, a page a resource.",
+            "The catalog as a folder of pages instead, a page a resource.",
+            "FOLDER",
             parser=options.a_path,
         ),
     ] = None,
-    opens: Annotated[
-        bool, typer.Option("--open", help="Show it in the browser, on a terminal.")
-    ] = False,
+    opens: Annotated[bool, option("--open", "Show it in the browser, on a terminal.")] = False,
 ) -> None:
     """Make one page of what is here: pictures, patients, what is missing, licences, how to cite.
 

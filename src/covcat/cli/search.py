@@ -6,8 +6,8 @@ import typer
 
 from covcat.catalog.filter import Filter, select
 from covcat.cli import list as listing
-from covcat.cli.options import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.options import OutputFormat
+from covcat.cli.session import Session
 from covcat.errors import UsageError
 
 
@@ -31,7 +31,7 @@ def search(
         )
     resources = select(session.catalog, Filter(words=words))
     here = frozenset(one for one, _, _ in session.store.releases())
-    listing.print_resources(session, "search", resources, here, chosen_output(output, FORMATS))
+    listing.print_resources(session, "search", resources, here, output)
     listing.say_counts(session, resources, Filter())
     if not resources:
         asked = ", ".join(f"`{word}`" for word in words)

@@ -3,13 +3,14 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from covcat.catalog.entries import USES
 from covcat.cli import cohorts, indexes, options
 from covcat.cli.formats import Rows
+from covcat.cli.options import option
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
@@ -31,28 +32,22 @@ def select(
     labels: options.Labels,
     allow_unknown: Annotated[
         bool,
-        typer.Option(
-            "--allow-unknown-license", help="Take images too whose licence is blank or unknown."
-        ),
+        option("--allow-unknown-license", "Take images too whose licence is blank or unknown."),
     ] = False,
     where: options.Where = None,
     one_per: options.OnePer = None,
     found_elsewhere: options.Found = False,
     distinct: Annotated[
-        bool,
-        typer.Option("--distinct", help="Each picture once: --one-per picture."),
+        bool, option("--distinct", "Each picture once: --one-per picture.")
     ] = False,
     earlier: Annotated[
         Path | None,
-        typer.Option(
-            "--from",
-            metavar="FILE",
-            help="The query.json of a cohort, or its folder: make the same one again.",
+        option(
+            "--from", "The query.json of a cohort, or its folder: make the same one again.", "FILE"
         ),
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE|DIR", help="New; without it, only counts."),
+        Path | None, options.new_file("New; without it, only counts.", "FILE|DIR")
     ] = None,
     force: options.Force = False,
     form: Annotated[
@@ -147,14 +142,9 @@ def _form(
     asked: str | None, output: Path | None, recorded: "Recorded | None", *, force: bool
 ) -> "Form":
     """Decide the form: --as, what it was before, then the suffix of --output."""
-    from covcat.imaging.cohort_record import FORMS
-
     options.check_force(output, force=force)
-    for form in FORMS:
-        if asked == form:
-            return form
     if asked is not None:
-        raise UsageError(f"unknown --as `{asked}`: expected one of {', '.join(FORMS)}")
+        return cast("Form", asked)
     if recorded is not None:
         return recorded.form
     suffix = output.suffix.lower() if output is not None else ""

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import Any, TextIO
 
 from covcat.catalog import load as catalogs
 from covcat.catalog.entries import Resource
-from covcat.cli import complete, formats, meant, table
+from covcat.cli import formats, meant, table
 from covcat.cli.formats import Rows
 from covcat.cli.printing import RED, bold, has_color, has_events, labelled, put, put_event
-from covcat.errors import CovcatError, SeveralError, UsageError
+from covcat.errors import CovcatError, SeveralError
 from covcat.setting_files import Settings
 from covcat.store.folder import Store
 from covcat.text import escaped
@@ -185,16 +185,6 @@ def error_text(error: CovcatError) -> str:
     if has_color(sys.stderr):
         texts = [_KIND.sub(lambda kind: bold(kind[0], RED), text, count=1) for text in texts]
     return "".join(texts)
-
-
-def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
-    """Check a --format."""
-    if name is not None and name not in allowed:
-        raise UsageError(
-            f"unknown format `{name}`: expected one of {', '.join(allowed)}",
-            hint=complete.meant("--format", name, allowed),
-        )
-    return name
 
 
 OUTPUTS: Mapping[str, Callable[[Rows], str]] = {

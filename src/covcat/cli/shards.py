@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
+from covcat.cli.options import option
 from covcat.engine import shards
 from covcat.engine.shards import Shard
 from covcat.errors import UsageError
@@ -18,6 +17,5 @@ def a_shard(text: str) -> Shard:
 
 
 ShardOption = Annotated[
-    Shard | None,
-    typer.Option("--shard", metavar="K/N", parser=a_shard, help="Only share K of N of the work."),
+    Shard | None, option("--shard", "Only share K of N of the work.", "K/N", parser=a_shard)
 ]

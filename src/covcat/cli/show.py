@@ -9,16 +9,11 @@ import typer
 
 from covcat.catalog import in_words
 from covcat.catalog.citations import sentence, to_dict
-from covcat.catalog.entries import (
-    CONTENT_FLAGS,
-    USES,
-    PublishedCounts,
-    Resource,
-)
+from covcat.catalog.entries import CONTENT_FLAGS, USES, PublishedCounts, Resource
 from covcat.catalog.filter import is_fetchable
-from covcat.cli.options import choice, ids
+from covcat.cli.options import choice, ids, option
 from covcat.cli.printing import bold, has_color, put, put_in_pager
-from covcat.cli.session import Session, chosen_output, envelope
+from covcat.cli.session import Session, envelope
 from covcat.cli.table import prose, terminal_width
 from covcat.errors import UsageError
 from covcat.text import escaped, plural
@@ -172,8 +167,7 @@ def show(
     name: Annotated[str, ids("A resource, else a picture.", "ID|FILE|IMAGE_ID")],
     output: Annotated[str, choice(FORMATS, "text, json or schema.org.")] = "text",
     number: Annotated[
-        int | None,
-        typer.Option("--slice", metavar="N", min=1, help="Of a volume; by default its middle."),
+        int | None, option("--slice", "Of a volume; by default its middle.", "N", min=1)
     ] = None,
 ) -> None:
     """Show all that is known of one resource, or one picture with its labels.
@@ -186,7 +180,6 @@ def show(
     Example: covcat show cohen
     """
     session: Session = ctx.obj
-    chosen_output(output, FORMATS)
     if not _is_id(session, name):
         from covcat.cli.show_picture import find_picture, show_picture
 

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from covcat.cli import cohorts, complete, indexes, options
+from covcat.cli import cohorts, indexes, options
 from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import option
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from covcat.overlap.split import Balance, Division
     from covcat.overlap.split_lock import SideCounts, SplitLock
 
-_FORMS: "dict[str, Form]" = {"csv": "csv", "links": "links", "copies": "copies"}
 _SHARES = "70,15,15"
 _NAMED = 8  # strata that stderr names
 _FAR = 5.0  # points from its share, of which a side is told
@@ -51,32 +51,22 @@ def split(
     found_elsewhere: options.Found = False,
     earlier: Annotated[
         Path | None,
-        typer.Option(
-            "--from", metavar="FILE", help="The query.json of a cohort, or its folder: split that."
-        ),
+        option("--from", "The query.json of a cohort, or its folder: split that.", "FILE"),
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE|DIR", help="A csv, or a new folder; else only counts."
-        ),
+        Path | None, options.new_file("A csv, or a new folder; else only counts.", "FILE|DIR")
     ] = None,
     shares: Annotated[
         str | None,
-        typer.Option(
-            metavar="A,B,C",
-            help=f"Of train, val and test, such as {_SHARES} or train=0.8,test=0.2.",
+        option(
+            "--shares", f"Of train, val and test, such as {_SHARES} or train=0.8,test=0.2.", "A,B,C"
         ),
     ] = None,
     stratify: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,…", autocompletion=complete.columns, help="Balance these columns."
-        ),
+        str | None, options.some_columns("--stratify", "Balance these columns.")
     ] = None,
     seed: Annotated[
-        int | None,
-        typer.Option(min=0, metavar="N", help="This one; else the best of 1,000 is searched."),
+        int | None, option("--seed", "This one; else the best of 1,000 is searched.", "N", min=0)
     ] = None,
     lock: Annotated[
         Path | None,
@@ -87,18 +77,12 @@ def split(
         ),
     ] = None,
     named: Annotated[
-        str | None,
-        typer.Option(
-            "--columns",
-            metavar="A,B,…",
-            autocompletion=complete.columns,
-            help="Of the csv only these and split.",
-        ),
+        str | None, options.some_columns("--columns", "Of the csv only these and split.")
     ] = None,
     form: Annotated[
         str | None,
         options.choice(
-            tuple(_FORMS),
+            ("csv", "links", "copies"),
             "csv, or a folder of links or copies. Default: by the suffix of --output.",
             "--as",
         ),
@@ -152,15 +136,13 @@ def split(
 
 def _form(asked: str | None, output: Path | None) -> "Form":
     """Decide the form: --as, then the suffix of --output."""
-    if asked is not None and asked not in _FORMS:
-        raise UsageError(f"unknown --as `{asked}`: expected one of {', '.join(_FORMS)}")
     suffix = "" if output is None else output.suffix.lower()
     if asked is None and suffix in (".tsv", ".txt", ".json", ".jsonl", ".parquet", ".xlsx"):
         raise UsageError(
             f"--output `{output}`: expected a name with .csv, or that of a folder",
             hint="covcat split --output split.csv",
         )
-    return _FORMS[asked] if asked is not None else "csv" if suffix == ".csv" else "links"
+    return cast("Form", asked) if asked is not None else "csv" if suffix == ".csv" else "links"
 
 
 def _earlier_lock(output: Path | None, form: "Form", asked: Path | None) -> "SplitLock | None":
@@ -188,10 +170,7 @@ def _cohort(
 
 
 def _tell(
-    session: Session,
-    made: "Division",
-    sides: "Mapping[str, SideCounts]",
-    found: "list[Balance]",
+    session: Session, made: "Division", sides: "Mapping[str, SideCounts]", found: "list[Balance]"
 ) -> None:
     """Say on stderr who is not in it, and what may be wanting in it."""
     from covcat.imaging.cohort import NOT_HERE
@@ -227,11 +206,7 @@ def _spelt(one: "Balance") -> str:
 
 
 def _print(
-    session: Session,
-    split: "Division",
-    made: "SplitLock",
-    output: Path | None,
-    lock: Path | None,
+    session: Session, split: "Division", made: "SplitLock", output: Path | None, lock: Path | None
 ) -> None:
     """Print where the split is; where nothing was written, how it lies on the sides."""
     from covcat.overlap.split import balances

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covcat.cli import complete, indexes, options
+from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.progress import drawn
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.session import Session
 from covcat.errors import IntegrityError, NotFoundError
 from covcat.text import escaped, plural
 
@@ -33,11 +33,8 @@ def check(
     ],
     of: Annotated[
         list[str] | None,
-        typer.Option(
-            "--of",
-            metavar="ID[@RELEASE]",
-            autocompletion=complete.ids,
-            help="What the lists are of; else names are looked for in all that is here.",
+        options.ids_of(
+            "--of", "What the lists are of; else names are looked for in all that is here."
         ),
     ] = None,
     folders: Annotated[
@@ -59,7 +56,6 @@ def check(
     from covcat.overlap import leaks
 
     session: Session = ctx.obj
-    chosen = chosen_output(output_format, options.FORMATS)
     found = _judged(session, files, of, folders)
     _tell(session, found)
     if not folders:
@@ -81,10 +77,10 @@ def check(
             data=data,
         )
     columns = [one.name for one in fields(leaks.Leak)]
-    is_document = session.format(chosen) == "json"
+    is_document = session.format(output_format) == "json"
     if not (is_document and found.leaks):  # else the error has them
         table = Rows(columns, [asdict(one) for one in found.leaks], "name_b", (), _LEAST)
-        session.rows("split check", table, data=data, output=chosen)
+        session.rows("split check", table, data=data, output=output_format)
     if found.leaks:
         number = Counter(one.kind for one in found.leaks)
         kinds = ", ".join(f"{number[kind]:,} {kind}" for kind in leaks.KINDS if number[kind])

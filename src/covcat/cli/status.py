@@ -9,8 +9,8 @@ import typer
 
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.here import check_folder
-from covcat.cli.options import FORMATS, At, OutputFormat, network
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.options import At, OutputFormat, network, option
+from covcat.cli.session import Session
 from covcat.digests import UNPUBLISHED
 from covcat.errors import (
     CovcatError,
@@ -39,7 +39,7 @@ def status(
     ctx: typer.Context,
     output: OutputFormat = None,
     report: Annotated[
-        bool, typer.Option("--report", help="In Markdown, for a chat or a wiki, with licences.")
+        bool, option("--report", "In Markdown, for a chat or a wiki, with licences.")
     ] = False,
     at: At = None,
 ) -> None:
@@ -53,13 +53,12 @@ def status(
     Example: covcat status --json
     """
     session: Session = ctx.obj
-    chosen = chosen_output(output, FORMATS)
-    if report and chosen is not None:
-        raise UsageError(f"--report is Markdown: it takes no --format {chosen}")
+    if report and output is not None:
+        raise UsageError(f"--report is Markdown: it takes no --format {output}")
     if at is not None:
         if report:
             raise UsageError("--at and --report exclude each other: a report is of what is here")
-        _status_at(session, at, chosen)
+        _status_at(session, at, output)
         return
     check_folder(session)
     rows = [row_of(session, *one) for one in session.store.releases()]
@@ -75,9 +74,9 @@ def status(
         text = to_markdown(session, rows)
         session.result("status", {"here": rows, "report": text}, text)
     else:
-        session.rows("status", _table(session, rows, chosen), data={"here": rows}, output=chosen)
+        session.rows("status", _table(session, rows, output), data={"here": rows}, output=output)
     for row in rows if not report else ():
-        if chosen != "ids":
+        if output != "ids":
             for said in filter(None, (row.get("note"), _overlap_in_words(row))):
                 session.say(f"{row['id']}: {said}")
     for folder in session.store.closed():
@@ -88,7 +87,7 @@ def status(
     session.say(f"{said} in `{session.data_dir}`, {format_size(total)}")
 
 
-def _status_at(session: Session, at: str, chosen: str | None) -> None:
+def _status_at(session: Session, at: str, output: str | None) -> None:
     """Tell of the copies in a place, as far as its listing and their manifests do."""
     from covcat.store.remote.place import Place
 
@@ -111,8 +110,8 @@ def _status_at(session: Session, at: str, chosen: str | None) -> None:
         rows.append(row)
     columns = _COLUMNS[: -len(_VERIFIED)]
     table = Rows(columns, rows, spared=_DATES)
-    session.rows("status", table, data={"here": rows}, output=chosen)
-    for row in rows if chosen != "ids" else ():
+    session.rows("status", table, data={"here": rows}, output=output)
+    for row in rows if output != "ids" else ():
         if row.get("note"):
             session.say(f"{row['id']}: {row['note']}")
     session.say(f"{plural(len(rows), 'release')} at `{place.address}`")
@@ -154,9 +153,9 @@ def _overlap_in_words(row: _Row) -> str:
     return f"compared with {sets} on {str(row['overlap_at'])[:10]}: {which}"
 
 
-def _table(session: Session, rows: list[_Row], chosen: str | None) -> Rows:
+def _table(session: Session, rows: list[_Row], output: str | None) -> Rows:
     """Return what is printed; a table has room for days, and none for what is blank in all rows."""
-    if session.format(chosen) == "table":
+    if session.format(output) == "table":
         rows = [{**row, **{key: str(row.get(key) or "")[:10] for key in _DATES}} for row in rows]
         if not any(row["verified_at"] for row in rows):
             return Rows(_COLUMNS[: -len(_VERIFIED)], rows)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.cli.here import Here, releases
-from covcat.cli.options import At, Names, Transfer, a_path, grouped
+from covcat.cli.options import At, Names, Transfer, a_path, grouped, option
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
@@ -47,32 +47,26 @@ def verify(
     names: Names = None,
     *,
     quick: Annotated[
-        bool,
-        typer.Option(
-            "--quick", help="Compare sizes; hash only what was modified since it was fetched."
-        ),
+        bool, option("--quick", "Compare sizes; hash only what was modified since it was fetched.")
     ] = False,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Bring again what is damaged or missing.")
-    ] = False,
+    repair: Annotated[bool, option("--repair", "Bring again what is damaged or missing.")] = False,
     given: Annotated[
         list[Path] | None,
-        typer.Option(
+        option(
             "--from",
-            metavar="PATH",
-            help="Repair with what you have: archive, file or folder; repeatable.",
+            "Repair with what you have: archive, file or folder; repeatable.",
+            "PATH",
             parser=a_path,
         ),
     ] = None,
     known_missing: Annotated[
-        bool,
-        typer.Option("--known-missing", help="What the manifest itself names as missing is right."),
+        bool, option("--known-missing", "What the manifest itself names as missing is right.")
     ] = False,
     password_file: PasswordFile = None,
     at: At = None,
     shard: ShardOption = None,
     join: Annotated[
-        bool, typer.Option("--join", help="Take what was found with --shard; read the others.")
+        bool, option("--join", "Take what was found with --shard; read the others.")
     ] = False,
     transfer: Transfer,
 ) -> None:

@@ -16,13 +16,7 @@ from covcat.beside import OTHER, build_beside
 from covcat.catalog.entries import Resource
 from covcat.errors import DiskError
 from covcat.export.json_ld import croissant
-from covcat.files import (
-    check_new,
-    disk_errors,
-    place_new,
-    sync,
-    write_new,
-)
+from covcat.files import check_new, disk_errors, place_new, sync, write_new
 from covcat.store.folder import check_outside
 from covcat.store.manifest import Manifest, raw, sums
 

@@ -118,10 +118,5 @@ def to_html(page: Page) -> str:
         for one in page.associations
     ]
     return render(
-        "report.html",
-        page=page,
-        sections=SECTIONS,
-        labels=LABELS,
-        uses=USES,
-        strengths=strengths,
+        "report.html", page=page, sections=SECTIONS, labels=LABELS, uses=USES, strengths=strengths
     )

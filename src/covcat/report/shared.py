@@ -220,11 +220,7 @@ def _of_pair(one: Pair) -> Card:
 
 
 def _with_pictures(
-    cards: Sequence[Card],
-    parts: Mapping[str, IndexedRelease],
-    progress: Progress,
-    *,
-    is_own: bool,
+    cards: Sequence[Card], parts: Mapping[str, IndexedRelease], progress: Progress, *, is_own: bool
 ) -> list[Card]:
     """Give the sides their small pictures, where these may be shown."""
     may_be_shown = {name: pictures_to_show(part, is_own=is_own) for name, part in parts.items()}

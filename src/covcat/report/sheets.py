@@ -137,9 +137,7 @@ def _fill(
             sheet.shown.append(_shown(f"picture-{number}", part, records[key], small[files[key]]))
 
 
-def _records(
-    places: Sequence[tuple[IndexedRelease, str]],
-) -> dict[tuple[str, str], list[Record]]:
+def _records(places: Sequence[tuple[IndexedRelease, str]]) -> dict[tuple[str, str], list[Record]]:
     """Return the rows of pictures, by ID@RELEASE and path; of each at most a few."""
     asked: dict[str, tuple[IndexedRelease, list[str]]] = {}
     for part, path in places:
