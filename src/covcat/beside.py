@@ -9,7 +9,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from covcat.errors import DiskError
-from covcat.files import AT_ONCE, BYTES, IS_WINDOWS, NEW, NO_LINK, disk_errors, hold, make_folder
+from covcat.files import (
+    AT_ONCE,
+    BYTES,
+    IS_WINDOWS,
+    NEW,
+    NO_LINK,
+    disk_errors,
+    hold,
+    make_folder,
+    place_new,
+    sync,
+    write_new,
+)
 
 OTHER = "give another --output"
 _OURS = re.compile(r"\.covcat-[0-9a-f]{16}")
@@ -55,6 +67,15 @@ def build_beside(target: Path, other: str | None = OTHER) -> Iterator[Path]:
         with suppress(OSError):  # they are not empty, if all went well
             for one in missing:
                 one.rmdir()
+
+
+def write_whole(target: Path, data: bytes, *, force: bool = False) -> None:
+    """Write a file whole or not at all; over another one only by `force`."""
+    with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
+        built = workshop / "file"
+        write_new(built, data)
+        sync(workshop)
+        place_new(built, target, force=force)
 
 
 def _sweep(parent: Path) -> None:

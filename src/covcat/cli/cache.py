@@ -21,12 +21,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(
-        cls=usage.Commands, rich_markup_mode=None, help="What lies beside the releases."
+    usage.add_group(
+        app, "cache", "What lies beside the releases.", list=cache_list, prune=cache_prune
     )
-    group.command("list")(cache_list)
-    group.command("prune")(cache_prune)
-    app.add_typer(group, name="cache")
 
 
 def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:

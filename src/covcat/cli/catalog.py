@@ -20,12 +20,9 @@ from covcat.text import plural
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    about = "For contributors to the catalog."
-    group = typer.Typer(cls=usage.Commands, rich_markup_mode=None, help=about)
-    group.command("check")(check)
-    group.command("draft")(draft)
-    group.command("schema")(schema)
-    app.add_typer(group, name="catalog")
+    usage.add_group(
+        app, "catalog", "For contributors to the catalog.", check=check, draft=draft, schema=schema
+    )
 
 
 def check(

@@ -8,7 +8,7 @@ from covcat.cli import indexes
 from covcat.cli.session import Session
 
 if TYPE_CHECKING:
-    from covcat.imaging.cohort import Cohort, CohortRule
+    from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
     from covcat.imaging.cohort_record import Recorded, Remade
     from covcat.imaging.query import Question
 
@@ -55,7 +55,7 @@ def _of(
 
 def of_indexes(
     session: Session,
-    found: "Mapping[str, indexes.Indexed]",
+    found: "Mapping[str, IndexedRelease]",
     rule: "CohortRule",
     done: str,
     record: "Remade | None" = None,
@@ -63,7 +63,7 @@ def of_indexes(
     """Return what a rule chooses of releases; of a `record`, with pictures of where it had them."""
     from covcat.imaging.cohort import Cohort
 
-    parts = indexes.parts(session, found)
+    parts = list(found.values())
     indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], done)
     if rule.question.found:
         parts = found_rows.with_pictures(session, parts, rule.question, record)

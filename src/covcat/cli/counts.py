@@ -211,10 +211,11 @@ def _tables(
     if not published:
         session.say(f"{name}: the catalog has no published counts of this release")
         return []
-    index = indexes.index_here(session, resource, release)
+    part = indexes.indexed(session, resource, release)
+    index = part.index
     indexes.tell(session, index)
     _warn_of_gone(session, [index], Question())
-    found_rows.tell_lists(session, indexes.Indexed(resource, release, index), lists)
+    found_rows.tell_lists(session, part, lists)
     tables = [counting.recount_table(index, one) for one in published]
     for table, one in zip(tables, published, strict=True):
         text = "cannot be counted from the image index"

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,7 @@ from covcat.cli.session import Session
 from covcat.errors import NotFoundError, UsageError
 from covcat.files import check_new
 from covcat.store.folder import check_outside
-from covcat.text import escaped, plural
+from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.export.training.build import Chosen, Exported
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 FORMS = ("imagefolder", "monai", "coco", "webdataset", "csv")
 _WAYS = ("links", "copies")
-_NAMED = 3  # pictures that a form does not hold
 
 
 @options.grouped
@@ -78,8 +76,7 @@ def export(
         "sides": dict(made.sides),
         "left_out": {**chosen.cohort.counts.left_out, "not read": len(made.not_read)},
     }
-    shown = escaped(folder) if sys.stdout.isatty() else str(folder)
-    session.result("export", data, f"{shown}\n")
+    session.result_path("export", folder, data)
 
 
 def _way(name: str, form: "TrainingForm", asked: str | None) -> "Way":
@@ -139,9 +136,8 @@ def _tell(session: Session, chosen: "Chosen", form: "TrainingForm", made: "Expor
         ("outline", made.unread_outlines, "no polygon and no box on its picture"),
     ):
         if names:
-            some = ", ".join(f"`{indexes.cut(one)}`" for one in names[:_NAMED])
-            more = ", …" if len(names) > _NAMED else ""
-            session.say(f"warning: {plural(len(names), noun)} left out, {why}: {some}{more}")
+            some = indexes.first_of(names)
+            session.say(f"warning: {plural(len(names), noun)} left out, {why}: {some}")
     if made.other_size:
         what = plural(made.other_size, "picture")
         session.say(f"note: {what} of another size than the mask, or than what was drawn on")

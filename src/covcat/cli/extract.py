@@ -1,7 +1,6 @@
 """extract: any archive on disk, by the rules and the engine of `fetch`."""
 
 import codecs
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -18,7 +17,7 @@ from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.errors import UsageError
 from covcat.store.folder import check_outside
-from covcat.text import escaped, format_size, plural, took
+from covcat.text import format_size, plural, took
 
 if TYPE_CHECKING:
     from covcat.archives.base import Opening, Padding
@@ -167,8 +166,7 @@ def _tell(
             {"path": one.path, "bytes": one.bytes, "sha256": one.sha256} for one in done.files
         ],
     }
-    path = escaped(target) if sys.stdout.isatty() else target
-    session.result("extract", data, f"{path}\n")
+    session.result_path("extract", target, data)
 
 
 def _tell_padding(session: Session, name: str, padding: "Padding | None") -> None:

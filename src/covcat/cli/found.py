@@ -30,7 +30,7 @@ class Lists:
     ways: dict[str, str] = field(default_factory=dict)  # what brings the pictures of a set
 
 
-def elsewhere(session: Session, found: Iterable[indexes.Indexed]) -> "list[Elsewhere]":
+def elsewhere(session: Session, found: "Iterable[IndexedRelease]") -> "list[Elsewhere]":
     """Return what finds the pictures of each release in all that is here."""
     from covcat.imaging.elsewhere import Elsewhere
 
@@ -107,7 +107,7 @@ def tell(session: Session, name: str, release: Release, counts: "FoundCounts") -
     _tell_ways(session, name, release, lacking)
 
 
-def tell_lists(session: Session, one: indexes.Indexed, told: Lists) -> None:
+def tell_lists(session: Session, one: "IndexedRelease", told: Lists) -> None:
     """Say list by list how many pictures are here, and which sets may have the others."""
     if not one.release.images_in:
         return

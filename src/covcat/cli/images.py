@@ -27,6 +27,7 @@ from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
+    from covcat.imaging.cohort import IndexedRelease
     from covcat.imaging.query import Gone, Question
 
 
@@ -111,7 +112,7 @@ def images(
 
 
 def _warn_of_releases(
-    session: Session, found: Collection[indexes.Indexed], failed: indexes.Failed
+    session: Session, found: "Collection[IndexedRelease]", failed: indexes.Failed
 ) -> None:
     indexes.warn_of_failures(session, failed)
     for one in found if session.verbose else ():
@@ -121,7 +122,7 @@ def _warn_of_releases(
 
 
 def _warn(
-    session: Session, gone: "Gone", found: Iterable[indexes.Indexed], question: "Question"
+    session: Session, gone: "Gone", found: "Iterable[IndexedRelease]", question: "Question"
 ) -> None:
     indexes.warn_of_gone(session, gone.counts)
     if question.one_per is not None:
@@ -129,7 +130,7 @@ def _warn(
 
 
 def _say_passing(
-    session: Session, found: Iterable[indexes.Indexed], passed: int, *, of_rows: bool
+    session: Session, found: "Iterable[IndexedRelease]", passed: int, *, of_rows: bool
 ) -> None:
     from covcat.imaging import query
 

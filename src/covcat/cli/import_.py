@@ -66,4 +66,4 @@ def adopt(
             return run.adopt(step, one_run, paths)
 
     folder = password_of(session, password_file).opening(take)
-    session.result("import", {"id": step.name, "path": str(folder)}, f"{folder}\n")
+    session.result_path("import", folder, {"id": step.name, "path": str(folder)})

@@ -3,7 +3,6 @@
 import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from covcat.catalog import load as catalogs
@@ -27,15 +26,6 @@ _T = TypeVar("_T")
 Failed = Mapping[str, CovcatError]  # by ID@RELEASE
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """A release that is here, and its index."""
-
-    resource: Resource
-    release: Release
-    index: "Index"
-
-
 def index_here(session: Session, resource: Resource, release: Release) -> "Index":
     """Return the index of a release that is here."""
     from covcat.cli.progress import drawn
@@ -49,16 +39,26 @@ def index_here(session: Session, resource: Resource, release: Release) -> "Index
     return index
 
 
-def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexed], Failed]:
-    """Return the index of each release that is asked for, and say what became of its rows."""
+def indexed(session: Session, resource: Resource, release: Release) -> "IndexedRelease":
+    """Return a release that is here with its index."""
+    from covcat.imaging.cohort import IndexedRelease
+
+    folder = session.store.release(resource.id, release.id)
+    return IndexedRelease(resource, release, folder, index_here(session, resource, release))
+
+
+def indexes(
+    session: Session, names: list[str] | None
+) -> "tuple[dict[str, IndexedRelease], Failed]":
+    """Return each release that is asked for with its index; say what became of its rows."""
     from covcat.imaging.index import here
 
-    def indexed(resource: Resource, release: Release) -> Indexed:
-        index = index_here(session, resource, release)
-        tell(session, index)
-        return Indexed(resource, release, index)
+    def told(resource: Resource, release: Release) -> "IndexedRelease":
+        found = indexed(session, resource, release)
+        tell(session, found.index)
+        return found
 
-    return each(here(session.catalog, session.store, names or ()), indexed)
+    return each(here(session.catalog, session.store, names or ()), told)
 
 
 def keep_shares(session: Session, names: list[str] | None, shard: Shard) -> None:
@@ -74,18 +74,6 @@ def keep_shares(session: Session, names: list[str] | None, shard: Shard) -> None
             count = keep_share(resource, release, folder, shard, progress)
         told = f"shard {shard}: headers of {plural(count, 'image')}"
         session.say(f"{name}: {told}; when all are done: covcat images {shlex.quote(name)}")
-
-
-def parts(session: Session, found: Mapping[str, Indexed]) -> "list[IndexedRelease]":
-    """Return the releases as what images are chosen from."""
-    from covcat.imaging.cohort import IndexedRelease
-
-    return [
-        IndexedRelease(
-            one.resource, one.release, session.store.release(*name.split("@", 1)), one.index
-        )
-        for name, one in found.items()
-    ]
 
 
 def each(
@@ -269,20 +257,23 @@ def told(name: str, report: "IndexReport") -> str:
     if report.not_added:
         text += f", {plural(report.not_added, 'further row')} about images that are not here"
     if report.unreadable:
-        named = ", ".join(f"`{cut(path)}`" for path in report.unread[:_NAMED])
-        more = ", …" if report.unreadable > _NAMED else ""
         files = plural(report.unreadable, "image file")
-        text += f"; {files} could not be read: {named}{more}"
+        text += f"; {files} could not be read: {first_of(report.unread)}"
     if report.bad_outlines:
-        named = ", ".join(f"`{cut(one)}`" for one in report.outlined_badly[:_NAMED])
-        more = ", …" if report.bad_outlines > _NAMED else ""
-        text += f"; {plural(report.bad_outlines, 'outline')} could not be read: {named}{more}"
+        outlines = plural(report.bad_outlines, "outline")
+        text += f"; {outlines} could not be read: {first_of(report.outlined_badly)}"
     if report.other_size:
         text += f"; {plural(report.other_size, 'mask')} not of the size of the picture"
     if kinds := report.without_term:
         listed = ", ".join(f"`{cut(raw)}` ({count})" for raw, count in kinds.items())
         text += f"; findings that the vocabulary does not have: {listed}"
     return text
+
+
+def first_of(names: Sequence[object], most: int = _NAMED) -> str:
+    """Return the first of some names, each cut where it is long, and `…` for the others."""
+    more = ", …" if len(names) > most else ""
+    return ", ".join(f"`{cut(str(name))}`" for name in names[:most]) + more
 
 
 def cut(value: Value) -> Value:

@@ -132,15 +132,13 @@ def _per_image(session: Session, resource: Resource) -> "list[LicenseCount]":
     if not here:
         session.say(f"note: `covcat fetch {resource.id}`, then this counts its images by licence")
         return []
-    from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
+    from covcat.imaging.cohort import Cohort, CohortRule
     from covcat.imaging.query import Question
 
-    _, release_id, folder = here[-1]
     try:
-        _, release = session.catalog.find(f"{resource.id}@{release_id}")
+        _, release = session.catalog.find("@".join(here[-1][:2]))
         assert release is not None  # it was found by its name
-        index = indexes.index_here(session, resource, release)
-        part = IndexedRelease(resource, release, folder, index)
+        part = indexes.indexed(session, resource, release)
         return list(Cohort([part], CohortRule(Question(), True)).counts.licenses)
     except CovcatError as error:  # the terms are what was asked for
         session.say(f"note: its images could not be counted: {error.message}")

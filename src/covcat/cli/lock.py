@@ -72,7 +72,7 @@ def lock(
     if dropped:
         session.say(f"{output}: {', '.join(dropped)} no longer in it: not here")
     data = {"lock": str(output), "locked": sorted(new), "kept": sorted(stay), "dropped": dropped}
-    session.result("lock", data, f"{output}\n")
+    session.result_path("lock", output, data)
 
 
 def _resolved(session: Session, name: str) -> str:

@@ -18,7 +18,7 @@ from covcat.cli.session import Session, envelope, put_document
 from covcat.errors import NotFoundError, UsageError
 from covcat.export import ExportedRelease, bagit
 from covcat.store import lockfile, manifest
-from covcat.text import escaped, plural
+from covcat.text import plural
 
 FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
 _BY_SUFFIX = {"": "json", ".json": "json", ".csv": "csv", ".jsonld": "croissant"}
@@ -26,12 +26,9 @@ _BY_SUFFIX = {"": "json", ".json": "json", ".csv": "csv", ".jsonld": "croissant"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(
-        cls=usage.Commands, rich_markup_mode=None, help="The records of what is on disk."
+    usage.add_group(
+        app, "manifest", "The records of what is on disk.", show=manifest_show, export=export
     )
-    group.command("show")(manifest_show)
-    group.command("export")(export)
-    app.add_typer(group, name="manifest")
 
 
 def export(
@@ -69,22 +66,20 @@ def export(
         data = exports.DOCUMENTS[form](source)
         if output is not None:
             exports.to_file(source, data, output, force=force)
-    if session.json:
-        facts: dict[str, Any] = {
-            "id": f"{source.manifest.resource}@{source.manifest.release}",
-            "format": form,
-            "path": None if output is None else str(output),
-            "files": len(source.manifest.files),
-            "bytes": sum(one.bytes for one in source.manifest.files),
-        }
-        if output is None:
-            text = data.decode("utf-8", "surrogateescape")
-            facts["content"] = json.loads(text) if form in ("json", "croissant") else text
-        put(sys.stdout, envelope("manifest export", facts))
-    elif output is not None:
-        put(sys.stdout, f"{escaped(output) if sys.stdout.isatty() else output}\n")
-    else:
+    if output is None and not session.json:
         put_document(data)
+        return
+    facts: dict[str, Any] = {
+        "id": f"{source.manifest.resource}@{source.manifest.release}",
+        "format": form,
+        "path": None if output is None else str(output),
+        "files": len(source.manifest.files),
+        "bytes": sum(one.bytes for one in source.manifest.files),
+    }
+    if output is None:
+        text = data.decode("utf-8", "surrogateescape")
+        facts["content"] = json.loads(text) if form in ("json", "croissant") else text
+    session.result_path("manifest export", output, facts)
 
 
 def _form(ctx: typer.Context, form: str, output: Path | None, name: str | None) -> str:

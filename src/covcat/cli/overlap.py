@@ -23,6 +23,7 @@ from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.engine.shards import Shard
+    from covcat.imaging.cohort import IndexedRelease
     from covcat.overlap.labelled import Conflict
     from covcat.overlap.matrix import Claim, FilePair, Shared
     from covcat.overlap.pictures import PictureSet
@@ -122,13 +123,13 @@ def overlap(
 
 
 def _describe_shares(
-    session: Session, releases: Mapping[str, indexes.Indexed], shard: "Shard"
+    session: Session, releases: "Mapping[str, IndexedRelease]", shard: "Shard"
 ) -> None:
     """Keep features of a share of each release's pictures."""
     from covcat.overlap.describing import describe_share
 
     with drawn(session, "auto") as progress:
-        for one in _sets(session, releases, (), progress):
+        for one in _sets(releases, (), progress):
             count = describe_share(one, shard, progress)
             told = f"shard {shard}: {plural(count, 'file')} described"
             way = shlex.join(["covcat", "overlap", *releases])
@@ -137,7 +138,7 @@ def _describe_shares(
 
 def _answer(
     session: Session,
-    releases: Mapping[str, indexes.Indexed],
+    releases: "Mapping[str, IndexedRelease]",
     folders: Sequence[Path],
     weakest: Verdict,
     *,
@@ -149,7 +150,7 @@ def _answer(
     from covcat.overlap.run import compare_sets
 
     with drawn(session, "auto") as progress:
-        sets = _sets(session, releases, folders, progress)
+        sets = _sets(releases, folders, progress)
         found = compare_sets(sets, progress)
     labelled = read_labels(one.index for one in releases.values())
     if not folders:
@@ -166,7 +167,7 @@ def _answer(
         for group in found.groups
         if (chosen := [one for one in group if VERDICTS.index(one.verdict) <= most])
     ]
-    partial = {name: why for name in releases if (why := _lacking(session, name))}
+    partial = {name: why for name, one in releases.items() if (why := _lacking(one))}
     whole = count_shared(sizes, every, found.groups, within=False)
     return _Answer(
         sets=sizes,
@@ -183,8 +184,7 @@ def _is_same(one: "FilePair") -> bool:
 
 
 def _sets(
-    session: Session,
-    releases: Mapping[str, indexes.Indexed],
+    releases: "Mapping[str, IndexedRelease]",
     folders: Sequence[Path],
     progress: Any,
 ) -> list["PictureSet"]:
@@ -192,9 +192,7 @@ def _sets(
     from covcat.overlap.pictures import of_folder, of_index
     from covcat.overlap.run import known_of
 
-    sets = []
-    for name, one in releases.items():
-        sets.append(of_index(one.index, session.store.release(*name.split("@", 1))))
+    sets = [of_index(one.index, one.folder) for one in releases.values()]
     for folder in dict.fromkeys(one.resolve() for one in folders):
         own, number = folder.name or "folder", 1
         name = own
@@ -206,7 +204,7 @@ def _sets(
 
 
 def _record(
-    session: Session, releases: Mapping[str, indexes.Indexed], found: "Found", labelled: Any
+    session: Session, releases: "Mapping[str, IndexedRelease]", found: "Found", labelled: Any
 ) -> None:
     """Keep what was found, for the index."""
     from covcat.overlap import recording
@@ -216,15 +214,15 @@ def _record(
     joined = join_subjects(labelled, found.groups)
     seen = recording.sightings(labelled, found.groups, joined)
     looks = recording.looks((oriented(one, [*releases]) for one in found.pairs), found.groups)
-    places = {name: session.store.release(*name.split("@", 1)) for name in releases}
+    places = {name: one.folder for name, one in releases.items()}
     stay = recording.write_records(session.store, places, seen, looks, joined, found.method)
     for name, why in stay.items():
         session.say(f"{name}: same_as and subject stay as an earlier run found them: {why}")
 
 
-def _lacking(session: Session, name: str) -> str:
+def _lacking(release: "IndexedRelease") -> str:
     """Say why a release is not all that the catalog speaks of."""
-    record = manifest.load(session.store.release(*name.split("@", 1)))
+    record = manifest.load(release.folder)
     if record.selection:
         return "only a part is here"
     if record.form == "archives":

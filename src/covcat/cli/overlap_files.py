@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from covcat.beside import build_beside
+from covcat.beside import write_whole
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put
 from covcat.cli.session import OUTPUTS, Session, envelope
 from covcat.errors import UsageError
-from covcat.files import check_new, disk_errors, place_new, write_file
+from covcat.files import check_new
 from covcat.store.folder import check_outside
 from covcat.text import plural
 
@@ -39,9 +39,7 @@ def write(
 ) -> None:
     """Write a file whole, or none; print its path."""
     text = envelope("overlap", data) if form == "json" else OUTPUTS[form](rows)
-    with build_beside(output) as workshop, disk_errors(f"write `{output}`"):
-        write_file(workshop / "overlap", text.encode())
-        place_new(workshop / "overlap", output, force=force)
+    write_whole(output, text.encode(), force=force)
     session.say(f"{plural(len(rows.rows), 'row')} written to `{output}`")
     done = {**data, "path": str(output)}
     put(sys.stdout, envelope("overlap", done) if session.json else f"{output}\n")

@@ -19,4 +19,4 @@ def path(ctx: typer.Context, name: Annotated[str, ids("A release on disk.")]) ->
     session: Session = ctx.obj
     id, release, folder = here.preferred(session, name)
     found = manifest.data_folder(folder)
-    session.result("path", {"id": f"{id}@{release}", "path": str(found)}, f"{found}\n")
+    session.result_path("path", found, {"id": f"{id}@{release}", "path": str(found)})

@@ -92,7 +92,7 @@ def report(
         "warnings": [asdict(one) for one in made.warnings],
     }
     if not (failed and session.json):  # else the error's own document has it
-        session.result("report", data, f"{output}\n")
+        session.result_path("report", output, data)
     open_page(output, wanted=opens)
     if failed:
         raise indexes.without(failed, [part.name for part in scope.parts], data)
@@ -106,7 +106,7 @@ def _all_of(session: Session, names: list[str] | None) -> "tuple[Scope, indexes.
     if failed and names:
         raise indexes.refusal(failed, found, is_again=False)
     indexes.warn_of_failures(session, failed)
-    return Scope(tuple(indexes.parts(session, found))), failed
+    return Scope(tuple(found.values())), failed
 
 
 def _scope_of(

@@ -32,7 +32,7 @@ def make_site(session: Session, folder: Path, others: Iterable[object], *, opens
     size = write_site(folder, files)
     session.say(f"{plural(len(resources), 'resource')}, {format_size(size)}")
     data = {"path": str(folder), "bytes": size, "pages": len(resources) + 1}
-    session.result("report", data, f"{folder}\n")
+    session.result_path("report", folder, data)
     open_page(folder / "index.html", wanted=opens)
 
 

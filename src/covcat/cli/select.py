@@ -1,6 +1,5 @@
 """select: the cohort that a licence and a protocol allow, and why others are not in it."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -221,7 +220,7 @@ def _print(
 ) -> None:
     """Print where the cohort is; where nothing was written, its licences."""
     if (path := data["path"]) is not None:
-        session.result("select", data, f"{escaped(path) if sys.stdout.isatty() else path}\n")
+        session.result_path("select", path, data)
         return
     rows = [
         {**asdict(one), **one.allows, "license": one.license or "(none stated)"}

@@ -75,6 +75,10 @@ class Session:
         """Print a result: `data` as the JSON envelope with --json, else `text`."""
         put(sys.stdout, envelope(command, data) if self.json else text)
 
+    def result_path(self, command: str, path: object, data: object) -> None:
+        """Print where a result lies, or `data` likewise."""
+        self.result(command, data, f"{escaped(path) if sys.stdout.isatty() else path}\n")
+
     def format(self, asked: str | None) -> str:
         """Decide the format of a table: --json, --format, --quiet, then the terminal."""
         if self.json:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from covcat.overlap.chosen import Chosen, Named
     from covcat.overlap.split_lock import SplitLock
 
-_NAMED = 3  # names of a list that are not here
 _HINT = "covcat select cohen --covid yes --output cohort"
 
 
@@ -136,7 +135,5 @@ def _named(
 
 def _warn_of_lost(session: Session, chosen: "Chosen") -> None:
     if chosen.lost:
-        some = ", ".join(f"`{indexes.cut(name)}`" for name in chosen.lost[:_NAMED])
-        more = ", …" if len(chosen.lost) > _NAMED else ""
-        lost = plural(len(chosen.lost), "name")
-        session.say(f"warning: of {lost} no picture is here, or it is not clear: {some}{more}")
+        lost, some = plural(len(chosen.lost), "name"), indexes.first_of(chosen.lost)
+        session.say(f"warning: of {lost} no picture is here, or it is not clear: {some}")

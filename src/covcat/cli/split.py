@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -232,8 +231,7 @@ def _print(
         "left_out": dict(split.subjects.left_out),
     }
     if output is not None:
-        shown = escaped(output) if sys.stdout.isatty() else str(output)
-        session.result("split", data, f"{shown}\n")
+        session.result_path("split", output, data)
         return
     strata: list[dict[str, Cell]] = [
         {**{key: one[key] for key in ("column", "value", "subjects", "points")}, **one["counts"]}

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from covcat.overlap.pairs import Pair
     from covcat.overlap.pictures import PictureSet
 
-_NAMED = 3  # names that match nothing
 _LEAST = {"name_a": 16, "name_b": 16, "evidence": 30}  # widths of what may be cut
 
 
@@ -175,10 +174,9 @@ def _tell(session: Session, found: "Judged") -> None:
             "say of which set with --of"
         )
     if lost := len(found.unmatched):
-        some = ", ".join(f"`{indexes.cut(name)}`" for name in found.unmatched[:_NAMED])
         session.say(
             f"warning: of {plural(lost, 'row')} no picture is here, compared was only what the "
-            f"lists say: {some}{', …' if lost > _NAMED else ''}"
+            f"lists say: {indexes.first_of(found.unmatched)}"
         )
     session.say(
         f"compared by name {rows:,}, by bytes {found.with_bytes:,}, by patient "

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import dropwhile, islice, pairwise, takewhile
 from typing import Any
 
@@ -45,6 +45,14 @@ class Commands(Plain, Grouped, TyperGroup):
                 hint = meant.command(args[0], args[1:]) or hint
             raise UsageError(f"no such command `{args[0]}`", hint=hint)
         return super().resolve_command(ctx, args)
+
+
+def add_group(app: typer.Typer, name: str, about: str, **commands: Callable[..., None]) -> None:
+    """Add commands that stand together under one name."""
+    group = typer.Typer(cls=Commands, rich_markup_mode=None, help=about)
+    for word, command in commands.items():
+        group.command(word)(command)
+    app.add_typer(group, name=name)
 
 
 def in_order(args: Sequence[str]) -> list[str]:

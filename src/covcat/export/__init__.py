@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat.beside import OTHER, build_beside
+from covcat.beside import OTHER, write_whole
 from covcat.catalog.entries import Resource
 from covcat.errors import DiskError
 from covcat.export.json_ld import croissant
-from covcat.files import check_new, disk_errors, place_new, sync, write_new
+from covcat.files import check_new, disk_errors
 from covcat.store.folder import check_outside
 from covcat.store.manifest import Manifest, raw, sums
 
@@ -79,8 +79,4 @@ def check_free(release: Path, target: Path, *, force: bool | None = None) -> Non
 def to_file(source: ExportedRelease, data: bytes, target: Path, *, force: bool = False) -> None:
     """Write a document whole or not at all, and over nothing that nobody said."""
     check_free(source.folder, target, force=force)
-    with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
-        built = workshop / "document"
-        write_new(built, data)
-        sync(workshop)
-        place_new(built, target, force=force)
+    write_whole(target, data, force=force)

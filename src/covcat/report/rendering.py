@@ -13,10 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from covcat.beside import build_beside
+from covcat.beside import write_whole
 from covcat.catalog.marks import Matches, WebPage
 from covcat.errors import UsageError
-from covcat.files import disk_errors, place_new, sync
 from covcat.text import escaped, format_size, plural
 from covcat.version import __version__
 
@@ -60,11 +59,7 @@ def write_page(path: Path, text: str, *, force: bool = False) -> int:
         DiskError: it cannot be written, or is there already and `force` is not given.
     """
     data = text.encode("utf-8", "backslashreplace")
-    with build_beside(path) as workshop, disk_errors(f"write `{path}`"):
-        built = workshop / "page.html"
-        built.write_bytes(data)
-        sync(workshop)
-        place_new(built, path, force=force)
+    write_whole(path, data, force=force)
     return len(data)
 
 

@@ -31,7 +31,7 @@ class TallyRow:
 
     value: str
     images: int
-    patients: int
+    patients: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,34 +182,13 @@ def _median(counts: Sequence[tuple[int, int]]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class KindRow:
-    """One value, and how many pictures have it."""
-
-    value: str
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
-class Kinds:
-    """How many pictures there are of each size, depth or format."""
-
-    title: str
-    rows: tuple[KindRow, ...]
-
-    @property
-    def most(self) -> int:
-        """Return the largest number of pictures, by which bars are drawn."""
-        return max(one.images for one in self.rows)
-
-
-@dataclass(frozen=True, slots=True)
 class Shapes:
     """Of which sizes, depths and formats the pictures are."""
 
     pictures: int
     widths: tuple[int, float, int] | None  # least, median, most, in pixels
     heights: tuple[int, float, int] | None
-    kinds: tuple[Kinds, ...]  # sizes, bits and formats
+    kinds: tuple[Tally, ...]  # sizes, bits and formats
     volumes: int  # pictures of several slices
     slices: int  # pictures that are each one slice of a series
     series: int  # which these are
@@ -254,13 +233,13 @@ def count_shapes(scope: Scope) -> Shapes:
     )
 
 
-def _kinds(title: str, counts: Counter[str]) -> Kinds:
+def _kinds(title: str, counts: Counter[str]) -> Tally:
     """Return the most frequent values, and what the rest comes to."""
-    rows = [KindRow(*one) for one in counts.most_common(_MOST_KINDS)]
+    rows = [TallyRow(*one) for one in counts.most_common(_MOST_KINDS)]
     if rest := len(counts) - len(rows):
         left = counts.total() - sum(one.images for one in rows)
-        rows.append(KindRow(plural(rest, "other"), left))
-    return Kinds(title, tuple(rows))
+        rows.append(TallyRow(plural(rest, "other"), left))
+    return Tally(title, tuple(rows))
 
 
 def format_of(path: str) -> str:
