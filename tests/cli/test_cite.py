@@ -471,9 +471,7 @@ def test_a_day_that_nobody_knows_is_asked_for_and_not_made_up(covcat) -> None:
 def test_the_day_of_the_fetch_is_the_day_of_access(covcat, shelf, server) -> None:
     files = {"README.md": b"# a synthetic repository\n"}
     shelf.add_repository(files=files)
-    entry = shelf.folder / "set.yaml"
-    fields = 'fields: {url: "https://example.org/set", '
-    entry.write_text(entry.read_text().replace("fields: {", fields))
+    shelf.edit("set", "fields: {", 'fields: {url: "https://example.org/set", ')
     server.serve_repository(git_zip(files))
     assert covcat("fetch", "set").code == 0
     record = Path("covcat-data/set/1/manifest.json")
@@ -500,8 +498,7 @@ def test_csl_json_is_an_array_and_json_the_one_document(covcat) -> None:
 
 def test_a_field_cannot_move_the_cursor(covcat, shelf) -> None:
     shelf.add_web("own", "x.csv")
-    entry = shelf.folder / "own.yaml"
-    entry.write_text(entry.read_text().replace("title: A set", 'title: "A \\e[31m set"'))
+    shelf.edit("own", "title: A set", 'title: "A \\e[31m set"')
     for form in ("bibtex", "ris", "csl-json", "text"):
         ran = covcat("cite", "own", "--format", form)
         assert "\x1b" not in ran.out

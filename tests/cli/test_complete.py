@@ -259,27 +259,9 @@ def test_a_list_of_columns_is_gone_on_with(tab: Keys) -> None:
 # Options whose values no list has: a new option is here, or offers something to the Tab key.
 FREE = {
     "export --of",  # a file or folder
-    *(
-        "--data-dir",
-        "--catalog",
-        "--mirror",
-        "--engine",
-        "--output",
-        "--from",
-        "--at",
-        "--with",
-        "--password-file",
-    ),
-    *(
-        "--include",
-        "--slice",
-        "--site",
-        "--exclude",
-        "--nested",
-        "--where",
-        "--age",
-        "--name-encoding",
-    ),
+    *("--data-dir", "--catalog", "--mirror", "--engine", "--output", "--from", "--at", "--with"),
+    *("--password-file", "--include", "--exclude", "--slice", "--site", "--nested", "--where"),
+    *("--age", "--name-encoding"),
     *("--sample", "--jobs", "--retries", "--timeout", "--limit-rate", "--max-bytes"),
     *("--max-files", "--older-than", "--checkpoint", "--pause", "--slow", "--shares", "--seed"),
     *("--lock", "--pictures", "--level", "--shard", "report --of"),  # `counts --of` has a list

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,6 @@ from covcat.text import escaped
 DOI = "10.7910/DVN/6ACUZI"
 ZENODO = "https://zenodo.org/api/records"
 HOSTILE = 'x"\n- id: y\n\x1b[31mred\u202eder\u2028#: {&a *a} !!python/object \ud800\U0001f600 \\'
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World() as made:
-        yield made
 
 
 @dataclass
@@ -263,21 +257,11 @@ def test_a_server_of_dataverse_is_https_whatever_was_written() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "",
-        "zenodo:",
-        "zenodo:12x",
-        "zenodo:१२",
-        "3757476",
-        "osf:abc",
-        "figshare:1.v",
-        "dataverse:6ACUZI",
-        "dataverse:10.7910/DVN/X?key=1",
+        *("", "zenodo:", "zenodo:12x", "zenodo:१२", "3757476", "osf:abc", "figshare:1.v"),
+        *("dataverse:6ACUZI", "dataverse:10.7910/DVN/X?key=1"),
         "10.7910/DVN/6ACUZI/ABCDEF",  # of one file
         "10.70122/FK2/X",  # of a server that nobody names
-        "kaggle:slug",
-        "github:../..",
-        "mendeley:2FXZ4PX6D8",
-        "https://example.org/records/1",
+        *("kaggle:slug", "github:../..", "mendeley:2FXZ4PX6D8", "https://example.org/records/1"),
     ],
 )
 def test_what_names_no_record_is_a_usage_error_that_shows_the_forms(name: str) -> None:

@@ -72,23 +72,11 @@ LINES = {  # each more or less what a reader of the page would try first
 DEEP = {  # objects whose keys are not covcat's, or are explained on another page
     *("cite [].fields", "catalog draft contents", "catalog draft releases"),
     *("catalog draft left_out", "counts counts", "manifest export content"),
-    *(
-        "select left_out",
-        "select gone",
-        "export sides",
-        "export left_out",
-        "split shares",
-        "split sides",
-        "split balance[].counts",
-    ),
+    *("select left_out", "select gone", "export sides", "export left_out", "split shares"),
+    *("split sides", "split balance[].counts"),
     *("split check sides", "split check matched"),
-    *(
-        "license license",
-        "license accepted",
-        "license images",
-        "counts releases[].tables",
-        "counts ways",
-    ),
+    *("license license", "license accepted", "license images"),
+    *("counts releases[].tables", "counts ways"),
 }
 
 

@@ -66,9 +66,7 @@ def test_many_who_accept_at_once_are_all_recorded(covcat) -> None:
     assert sorted(found) == sorted(names)
 
 
-def test_the_way_out_of_a_damaged_record_is_a_command_for_any_folder(
-    covcat,
-) -> None:
+def test_the_way_out_of_a_damaged_record_is_a_command_for_any_folder(covcat) -> None:
     record = Path("it's here/.covcat/accepted.json")
     record.parent.mkdir(parents=True)
     record.write_text("no")
@@ -89,8 +87,7 @@ def test_accepting_twice_records_it_once(covcat) -> None:
 def test_terms_that_changed_since_are_not_accepted(covcat, shelf) -> None:
     shelf.add_web("own", "x.csv")
     assert covcat("license", "own", "--accept").code == 0
-    entry = shelf.folder / "own.yaml"
-    entry.write_text(entry.read_text().replace("A made-up set", "Another"))
+    shelf.edit("own", "A made-up set", "Another")
     ran = covcat("license", "own")
     assert "accepted: other terms, 20" in ran.out
     assert covcat("license", "own", "--json").document["data"]["is_accepted"] is False
@@ -176,8 +173,7 @@ def publish(shelf, server, spdx: str) -> None:
     """Make a set of a licence, which can be fetched."""
     shelf.add_repository()
     server.serve_repository(git_zip(REPOSITORY))
-    entry = shelf.folder / "set.yaml"
-    entry.write_text(entry.read_text().replace("CC-BY-4.0", spdx))
+    shelf.edit("set", "CC-BY-4.0", spdx)
 
 
 def test_a_fetch_points_to_unsettled_terms_until_they_are_accepted(covcat, shelf, server) -> None:
@@ -222,12 +218,9 @@ def test_licences_of_single_images_are_counted_where_they_are_here(covcat, shelf
     }
     shelf.add_repository(files=files)
     server.serve_repository(git_zip(files))
-    entry = shelf.folder / "set.yaml"
-    text = entry.read_text().replace(
-        "  spdx: CC-BY-4.0\n",
-        "  spdx: LicenseRef-per-image\n  per_image: {table: metadata.csv, column: license}\n",
-    )
-    entry.write_text(text + TABLE)
+    each = "LicenseRef-per-image\n  per_image: {table: metadata.csv, column: license}"
+    shelf.edit("set", "CC-BY-4.0", each)
+    shelf.edit("set", "releases:", f"{TABLE}releases:")
     before = covcat("license", "set")
     assert "`covcat fetch set`, then this counts" in before.err
     assert covcat("fetch", "set").code == 0

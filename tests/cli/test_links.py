@@ -59,11 +59,9 @@ def add_site(shelf: Shelf, page: str = "https://example.org/set", licence: str =
     shelf.add(
         "set", f"browse: {{pages: [{{url: '{page}', shows: it}}], terms: none, source: made up}}"
     )
-    path = shelf.folder / "set.yaml"
-    text = path.read_text().replace("access: open", "access: browse")
+    shelf.edit("set", "access: open", "access: browse")
     if licence:
-        text = text.replace("spdx: CC-BY-4.0", f"spdx: CC-BY-4.0\n  url: {licence}")
-    path.write_text(text)
+        shelf.edit("set", "spdx: CC-BY-4.0", f"spdx: CC-BY-4.0\n  url: {licence}")
 
 
 def web_file(url: str = URL, name: str = "a.bin", **keys: object) -> str:

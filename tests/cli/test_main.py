@@ -596,13 +596,11 @@ def test_a_search_for_nothing_is_an_error_of_usage_with_a_hint(covcat, words: li
 def test_a_catalog_of_ones_own_with_many_entries_is_said_in_one_line(covcat, shelf) -> None:
     for name in ("cohen", "v7", "kermany"):
         shelf.add_web(name, "data.zip", unpack="zip")
-        entry = shelf.folder / f"{name}.yaml"
-        entry.write_text(entry.read_text() + "override: yes\n")
+        shelf.edit(name, "access: open", "access: open\noverride: yes")
     names = "`cohen`, `kermany`, `v7`"
     assert f"note: {names} come from {shelf.folder}, not" in covcat("list").err
     shelf.add_web("medseg", "data.zip", unpack="zip")
-    entry = shelf.folder / "medseg.yaml"
-    entry.write_text(entry.read_text() + "override: yes\n")
+    shelf.edit("medseg", "access: open", "access: open\noverride: yes")
     assert f"note: 4 entries come from {shelf.folder}, not from" in covcat("list").err
 
 
@@ -611,11 +609,8 @@ def test_what_is_unfinished_is_not_counted_as_a_release(covcat) -> None:
     waiting = Path("covcat-data/.covcat/partial/covid-ct@latest/0123")
     waiting.mkdir(parents=True)
     (waiting / "a.zip").write_bytes(b"x")
-    assert (
-        covcat("status")
-        .err.splitlines()[-1]
-        .startswith("1 release and 1 unfinished in `covcat-data`, ")
-    )
+    said = covcat("status").err.splitlines()[-1]
+    assert said.startswith("1 release and 1 unfinished in `covcat-data`, ")
 
 
 def test_the_help_of_status_explains_its_columns(covcat) -> None:

@@ -333,28 +333,21 @@ def test_offline_tells_what_hosts_answered_and_asks_none(outdated, shelf, filled
     )
 
 
-def write_nothing(place: Path) -> None:
-    place.write_bytes(b"")
-
-
-def cut(place: Path) -> None:
-    place.write_bytes(place.read_bytes()[:-40])
-
-
-def edit(place: Path) -> None:
-    place.write_text(place.read_text().replace(NEW, "0" * 39 + "9"))
-
-
-def open_to_all(place: Path) -> None:
-    place.chmod(0o666)
-
-
 def link(place: Path) -> None:
     place.rename("elsewhere.json")
     place.symlink_to(Path("elsewhere.json").resolve())
 
 
-@pytest.mark.parametrize("damage", [write_nothing, cut, edit, open_to_all, link])
+DAMAGES = {
+    "empty": lambda place: place.write_bytes(b""),
+    "cut": lambda place: place.write_bytes(place.read_bytes()[:-40]),
+    "edited": lambda place: place.write_text(place.read_text().replace(NEW, "0" * 39 + "9")),
+    "open to all": lambda place: place.chmod(0o666),
+    "a link": link,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_answers_that_are_damaged_or_anybodys_are_as_if_not_there(
     outdated, shelf, filled, damage
 ) -> None:

@@ -309,7 +309,7 @@ def test_a_full_disk_leaves_nothing_and_the_way_out_is_another_output(
     covcat, here, monkeypatch
 ) -> None:
     monkeypatch.setattr("covcat.export.bagit.sync", full)
-    monkeypatch.setattr("covcat.export.sync", full)
+    monkeypatch.setattr("covcat.beside.sync", full)
     before = set(Path().iterdir())
     for form in ("bagit", "csv"):
         ran = covcat("manifest", "export", "--format", form, "-o", "new")
@@ -417,7 +417,7 @@ def test_a_bag_in_the_data_folder_is_not_taken_for_a_resource(covcat, here) -> N
 
 
 def test_what_took_the_name_meanwhile_is_not_replaced(covcat, here, monkeypatch) -> None:
-    monkeypatch.setattr("covcat.export.sync", lambda _: Path("a.csv").write_text("mine"))
+    monkeypatch.setattr("covcat.beside.sync", lambda _: Path("a.csv").write_text("mine"))
     assert covcat("manifest", "export", "-o", "a.csv").code == 8
     assert Path("a.csv").read_text() == "mine"
 
@@ -473,8 +473,7 @@ def test_schema_org_of_every_resource_is_complete() -> None:
 
 def test_schema_org_may_stand_in_a_web_page(covcat, shelf) -> None:
     shelf.add_web("one", "one.csv")
-    entry = shelf.folder / "one.yaml"
-    entry.write_text(entry.read_text().replace("A made-up set", "A </script> set"))
+    shelf.edit("one", "A made-up set", "A </script> set")
     out = covcat("show", "one", "--format", "schema.org").out
     assert "<" not in out
     assert json.loads(out)["name"] == "A </script> set"

@@ -7,7 +7,7 @@ import json
 import shutil
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from makers.laid import lay
+from makers.name_lists import name_lists
 from makers.releases import Shelf
 from makers.runs import Ran, tree_on_disk
 
@@ -67,6 +68,7 @@ def release(patients: int = 8) -> dict[str, bytes]:
 
 
 Put = Callable[..., Path]
+Loaded = tuple[str, str, bytes, list[str]]  # side, picture, its bytes, its findings
 SPLIT = ("split", "set", "--shares", "50,25,25", "--seed", "0")  # which the search finds, too
 
 
@@ -96,40 +98,39 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def of_folders(folder: Path) -> list[tuple[str, str, bytes, list[str]]]:
-    """Rows as a loader of imagefolder makes them: side, picture, its bytes, its findings."""
-    return [
-        (
-            path.parent.name,
-            row["image_id"],
-            (path.parent / row["file_name"]).read_bytes(),
-            words(row["finding"]),
-        )
-        for path in folder.glob("*/metadata.csv")
-        for row in table(path)
-    ]
+def write_table(path: Path, columns: list[str], rows: Iterable[dict[str, str]]) -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def of_folders(folder: Path) -> list[Loaded]:
+    """Rows as a loader of imagefolder makes them."""
+    found = []
+    for path in folder.glob("*/metadata.csv"):
+        for row in table(path):
+            data = (path.parent / row["file_name"]).read_bytes()
+            found.append((path.parent.name, row["image_id"], data, words(row["finding"])))
+    return found
 
 
 def words(text: str) -> list[str]:
     return text.split("; ") if text else []
 
 
-def of_datalist(folder: Path) -> list[tuple[str, str, bytes, list[str]]]:
+def of_datalist(folder: Path) -> list[Loaded]:
     tree = json.loads((folder / "datalist.json").read_text())
     sides = {"training": "train", "validation": "val", "test": "test"}
-    return [
-        (
-            side,
-            row["image_id"],
-            (folder / row["image"]).read_bytes(),
-            [tree["labels"][str(n)] for n in row["label"]],
-        )
-        for key, side in sides.items()
-        for row in tree.get(key, ())
-    ]
+    found = []
+    for key, side in sides.items():
+        for row in tree.get(key, ()):
+            said = [tree["labels"][str(n)] for n in row["label"]]
+            found.append((side, row["image_id"], (folder / row["image"]).read_bytes(), said))
+    return found
 
 
-def of_coco(folder: Path) -> list[tuple[str, str, bytes, list[str]]]:
+def of_coco(folder: Path) -> list[Loaded]:
     found = []
     for path in folder.glob("annotations/labels_*.json"):
         side, tree = path.stem.removeprefix("labels_"), json.loads(path.read_text())
@@ -143,7 +144,7 @@ def of_coco(folder: Path) -> list[tuple[str, str, bytes, list[str]]]:
     return found
 
 
-def of_shards(folder: Path) -> list[tuple[str, str, bytes, list[str]]]:
+def of_shards(folder: Path) -> list[Loaded]:
     found, classes = [], (folder / "classes.txt").read_text().splitlines()
     for path in sorted(folder.glob("*.tar")):
         members: dict[str, dict[str, bytes]] = {}
@@ -162,7 +163,7 @@ def of_shards(folder: Path) -> list[tuple[str, str, bytes, list[str]]]:
     return found
 
 
-def of_csv(folder: Path) -> list[tuple[str, str, bytes, list[str]]]:
+def of_csv(folder: Path) -> list[Loaded]:
     rows = table(folder / "pictures.csv")
     for row in rows:
         assert hashlib.sha256(Path(row["file"]).read_bytes()).hexdigest() == row["sha256"]
@@ -172,7 +173,7 @@ def of_csv(folder: Path) -> list[tuple[str, str, bytes, list[str]]]:
     ]
 
 
-READ: dict[str, Callable[[Path], Sequence[tuple[str, str, bytes, list[str]]]]] = {
+READ: dict[str, Callable[[Path], Sequence[Loaded]]] = {
     "imagefolder": of_folders,
     "monai": of_datalist,
     "coco": of_coco,
@@ -195,7 +196,7 @@ def test_a_form_has_the_pictures_of_a_query_with_their_bytes_and_findings(
     assert (ran.code, ran.out) == (0, "new\n"), ran.err
     rows = asked(covcat, "--view", "PA", "--finding", "covid")
     assert len(rows) == 4
-    assert sorted(READ[form](Path("new"))) == sorted(
+    expected = [
         (
             "train",
             one["image_id"],
@@ -203,7 +204,8 @@ def test_a_form_has_the_pictures_of_a_query_with_their_bytes_and_findings(
             words(one["finding"]),
         )
         for one in rows
-    )
+    ]
+    assert sorted(READ[form](Path("new"))) == sorted(expected)
     assert {one.name for one in Path("new").iterdir()} >= PAPERS
     assert "set as a whole: " in Path("new/LICENSES.txt").read_text()
 
@@ -310,10 +312,8 @@ def test_rows_of_one_picture_are_one_with_all_its_findings(covcat, put: Put) -> 
     one, other = table(Path("new/train/metadata.csv"))
     assert (one["finding"], one["age"], one["view"]) == ("COVID-19; ARDS", "", "PA")
     assert (other["finding"], other["age"]) == ("COVID-19", "40")
-    assert (
-        "1 picture whose rows contradict each other"
-        in covcat("export", "n", "set", "--for", "csv").err
-    )
+    ran = covcat("export", "n", "set", "--for", "csv")
+    assert "1 picture whose rows contradict each other" in ran.err
 
 
 def test_names_of_pictures_in_imagefolder_say_no_side(covcat, here: Path) -> None:
@@ -412,11 +412,8 @@ def test_volumes_go_where_they_can_be_read(covcat, shelf: Shelf) -> None:
     assert (ran.code, "no picture that coco can hold" in ran.err) == (2, True)
     assert "hint: --for csv holds pictures and volumes" in ran.err
     assert not Path("none").exists()
-    with (
-        tarfile.open("shards/train-000000.tar")
-        if covcat("export", "shards", "set", "--for", "webdataset").code == 0
-        else None as tar
-    ):
+    assert covcat("export", "shards", "set", "--for", "webdataset").code == 0
+    with tarfile.open("shards/train-000000.tar") as tar:
         assert "train-00000000.nii.gz" in tar.getnames()
 
 
@@ -428,14 +425,9 @@ def test_what_is_one_subject_by_now_is_no_split_any_more(covcat, divided: Path, 
     one = next(path for path, side in sides.items() if side == "train")
     other = next(path for path, side in sides.items() if side == "test")
     files = release()
-    rows = (
-        files["metadata.csv"]
-        .decode()
-        .replace(
-            f"\n{Path(other).name.partition('-')[0]},", f"\n{Path(one).name.partition('-')[0]},"
-        )
-    )
-    put(files | {"metadata.csv": rows.encode()})
+    first, second = (f"\n{Path(path).name.partition('-')[0]}," for path in (other, one))
+    rows = files["metadata.csv"].replace(first.encode(), second.encode())
+    put(files | {"metadata.csv": rows})
     ran = covcat("export", "new", "--of", "split.csv", "--for", "csv")
     assert ran.code == 5
     assert "the releases are not those it was made of" in ran.err
@@ -485,28 +477,7 @@ def test_an_edited_table_of_a_cohort_is_refused_and_alone_says_itself_which_rows
 
 
 NAMES = [f"{who}-{n}.png" for who in range(8) for n in range(2)]
-LISTS = {  # as COVIDx, COVID-CT and Kaggle's sets have them: files, and what is given to --of
-    "a file a side": (
-        {"a/train.txt": "\n".join(NAMES[:4]), "a/test.txt": f"images/test/{NAMES[9]}\nlost.png\n"},
-        ["a/train.txt", "a/test.txt"],
-    ),
-    "a folder of lists": (
-        {"l/train.csv": "filename\n" + "\n".join(NAMES[:4]), "l/test.txt": f"{NAMES[9]}\nlost.png"},
-        ["l"],
-    ),
-    "a column": (
-        {
-            "lists.csv": "filename,split\n"
-            + "".join(f"{one},train\n" for one in NAMES[:4])
-            + f"{NAMES[9]},test\nlost.png,test\n{NAMES[10]},none\n"
-        },
-        ["lists.csv"],
-    ),
-    "JSON": (
-        {"lists.json": json.dumps({"train": NAMES[:4], "test": [NAMES[9], "lost.png"]})},
-        ["lists.json"],
-    ),
-}
+LISTS = name_lists(NAMES[:11], "images/test")
 
 
 @pytest.mark.parametrize("what", LISTS)
@@ -558,12 +529,8 @@ def test_lists_that_no_library_could_load_so_are_refused(
 def test_a_table_beside_the_lock_of_another_one_says_its_own_sides(covcat, divided: Path) -> None:
     assert covcat("images", "set", "-o", "mine.csv").code == 0
     rows = table(Path("mine.csv"))
-    with Path("mine.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [*rows[0]])
-        writer.writeheader()
-        writer.writerows(
-            {**one, "split": "test" if n < 2 else "train"} for n, one in enumerate(rows)
-        )
+    sided = ({**one, "split": "test" if n < 2 else "train"} for n, one in enumerate(rows))
+    write_table(Path("mine.csv"), [*rows[0]], sided)
     ran = covcat("export", "new", "--of", "mine.csv", "--for", "csv")
     assert ran.code == 0, ran.err
     assert Counter(side for side, *_ in of_csv(Path("new"))) == {"train": 14, "test": 2}
@@ -573,10 +540,8 @@ def test_a_table_beside_the_lock_of_another_one_says_its_own_sides(covcat, divid
 def test_a_table_with_sides_for_some_rows_alone_is_refused(covcat, here: Path) -> None:
     assert covcat("images", "--view", "PA", "-o", "some.csv").code == 0
     rows = table(Path("some.csv"))
-    with Path("some.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [*rows[0]])
-        writer.writeheader()
-        writer.writerows({**one, "split": "train" if n else ""} for n, one in enumerate(rows))
+    sided = ({**one, "split": "train" if n else ""} for n, one in enumerate(rows))
+    write_table(Path("some.csv"), [*rows[0]], sided)
     ran = covcat("export", "new", "--of", "some.csv", "--for", "csv")
     assert (ran.code, "has no side for some pictures" in ran.err) == (2, True)
 

@@ -95,6 +95,11 @@ class Shelf:
         text = ENTRY.format(id=id, title=title, more=more)
         (self.folder / f"{id}.yaml").write_text(text, encoding="utf-8")
 
+    def edit(self, id: str, old: str, new: str) -> None:
+        """Replace text of an entry."""
+        path = self.folder / f"{id}.yaml"
+        path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
     def add_repository(
         self,
         id: str = "set",

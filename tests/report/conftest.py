@@ -23,10 +23,8 @@ def laid(shelf) -> Callable[..., Path]:
     ) -> Path:
         rows = list(rows)
         shelf.add(name, ENTRY + more)
-        path = shelf.folder / f"{name}.yaml"
-        text = path.read_text(encoding="utf-8")
-        each = "  per_image: {table: metadata.csv, column: license}\naccess:"
-        path.write_text(text.replace("access:", each, 1), encoding="utf-8")
+        each = "  per_image: {table: metadata.csv, column: license}\naccess: open"
+        shelf.edit(name, "access: open", each)
         if pictures is None:
             names = dict.fromkeys(str(row["filename"]) for row in rows)
             pictures = {one: png(at) for at, one in enumerate(names)}
@@ -65,6 +63,10 @@ class Seen(HTMLParser):
     def handle_data(self, data):
         if self._inside[-1] not in ("script", "style"):
             self.text[self._section] += data if data.strip() else " "
+
+    def told(self, section: str) -> str:
+        """The text of a section on one line."""
+        return " ".join(self.text[section].split())
 
     def attributes(self, name: str) -> list[str | None]:
         return [names[name] for _, names in self.tags if name in names]

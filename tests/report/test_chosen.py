@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from makers.name_lists import name_lists
 
 CC = "CC BY 4.0"
 ROWS = [
@@ -23,25 +24,21 @@ def here(laid) -> Path:
     return laid(ROWS, pictures={str(row["filename"]): b"x%d" % at for at, row in enumerate(ROWS)})
 
 
-def told(seen, section: str) -> str:
-    return " ".join(seen.text[section].split())
-
-
 @pytest.mark.parametrize("form", ["cohort", "cohort.csv"])
 def test_a_page_of_a_cohort_counts_only_what_is_in_it(here, covcat, report, form: str) -> None:
     assert covcat("select", "--covid", "yes", "--output", form).code == 0
     seen = report("--of", form, "--pictures", "0")
     assert "What is here of cohort" in seen.text[""]
-    assert "COVID-19 6 3" in told(seen, "pictures")
-    assert "SARS" not in told(seen, "pictures")
-    assert "CC BY 4.0 6 yes" in told(seen, "licences")
+    assert "COVID-19 6 3" in seen.told("pictures")
+    assert "SARS" not in seen.told("pictures")
+    assert "CC BY 4.0 6 yes" in seen.told("licences")
 
 
 @pytest.mark.parametrize("form", ["split", "split.csv"])
 def test_a_page_of_a_split_counts_its_sides(here, covcat, report, form: str) -> None:
     ran = covcat("split", "--shares", "60,40", "--output", form, "--seed", "1")
     assert ran.code == 0, ran.err
-    text = told(report("--of", form, "--pictures", "0"), "pictures")
+    text = report("--of", form, "--pictures", "0").told("pictures")
     assert "Side of this split Pictures Patients train 6 3 " in text
     assert text.count(" 4 2 ") >= 1
 
@@ -80,39 +77,22 @@ def test_a_table_that_is_no_cohort_is_refused(here, covcat, words, code, said) -
 def test_what_is_the_same_outside_of_the_cohort_is_not_told(laid, covcat, report) -> None:
     rows = [{**ROWS[0], "filename": "a.png"}, {**ROWS[9], "filename": "b.png"}]
     laid(rows, pictures={"a.png": b"same", "b.png": b"same"})
-    assert "1 pair of files" in told(report("--pictures", "0"), "overlap")
+    assert "1 pair of files" in report("--pictures", "0").told("overlap")
     assert covcat("select", "--covid", "yes", "--output", "cohort").code == 0
     seen = report("--of", "cohort", "--pictures", "0")
-    assert "0 pairs of files that show the same; 0 conflicts" in told(seen, "overlap")
-    assert "different labels" not in told(seen, "warnings")
+    assert "0 pairs of files that show the same; 0 conflicts" in seen.told("overlap")
+    assert "different labels" not in seen.told("warnings")
 
 
 def test_a_page_of_a_parquet_file_counts_only_what_is_in_it(here, covcat, report) -> None:
     assert covcat("images", "--covid", "yes", "-o", "some.parquet").code == 0
     seen = report("--of", "some.parquet", "--pictures", "0")
-    assert "COVID-19 6 3" in told(seen, "pictures")
-    assert "SARS" not in told(seen, "pictures")
+    assert "COVID-19 6 3" in seen.told("pictures")
+    assert "SARS" not in seen.told("pictures")
 
 
 NAMES = [f"it's {at}.png" for at in range(10)]
-LISTS = {  # as COVIDx and Kaggle's sets have them: files, and what is given to --of
-    "a file a side": (
-        {"my_train.txt": "\n".join(NAMES[:4]), "my_test.txt": f"images/{NAMES[8]}\nlost.png\n"},
-        ["my_train.txt", "my_test.txt"],
-    ),
-    "a folder of lists": (
-        {"l/train.csv": "filename\n" + "\n".join(NAMES[:4]), "l/test.txt": f"{NAMES[8]}\nlost.png"},
-        ["l"],
-    ),
-    "a column": (
-        {
-            "lists.csv": "filename,split\n"
-            + "".join(f"{one},train\n" for one in NAMES[:4])
-            + f"{NAMES[8]},test\nlost.png,test\n{NAMES[9]},none\n"
-        },
-        ["lists.csv"],
-    ),
-}
+LISTS = name_lists(NAMES, "images")
 
 
 @pytest.mark.parametrize("what", LISTS)
@@ -126,7 +106,7 @@ def test_a_page_of_a_list_has_its_pictures_that_are_here_and_its_sides(
     words = [word for one in given for word in ("--of", one)]
     seen = report(*words, "set", "--pictures", "0")
     assert ": 5 of 6 names are here" in seen.text[""]
-    text = told(seen, "pictures")
+    text = seen.told("pictures")
     assert "Side of this split Pictures Patients train 4 2 " in text
     assert "COVID-19 4 2" in text
     ran = covcat("report", *words, "set", "-o", "again.html")
@@ -135,6 +115,6 @@ def test_a_page_of_a_list_has_its_pictures_that_are_here_and_its_sides(
 
 def test_a_list_without_sides_is_one_of_pictures_as_select_writes_it(here, covcat, report) -> None:
     assert covcat("select", "--covid", "yes", "--as", "list", "--output", "films.txt").code == 0
-    text = told(report("--of", "films.txt", "--pictures", "0"), "pictures")
+    text = report("--of", "films.txt", "--pictures", "0").told("pictures")
     assert "COVID-19 6 3" in text
     assert "Side of this split" not in text

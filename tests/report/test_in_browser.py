@@ -63,9 +63,7 @@ def make_pages(name: str, laid, covcat, shelf) -> list[Path]:
         more = [{**row, "filename": f"{at}.png", "view": TURNED + str(at)} for at in range(3)]
         huge = {**row, "filename": "huge.png", "finding": "y" * 1_000_000, "sex": TURNED}
         laid([{**row, "filename": HOSTILE}, *more, huge])
-        entry = shelf.folder / "set.yaml"
-        text = entry.read_text(encoding="utf-8")
-        entry.write_text(text.replace("A made-up set", "A </script><b> set"), encoding="utf-8")
+        shelf.edit("set", "A made-up set", "A </script><b> set")
     assert covcat("report", "-o", "page.html").code == 0
     return [Path("page.html")]
 
@@ -95,10 +93,7 @@ class Opened:
     def violations(self, **options) -> list[str]:
         """Return what axe finds; it is put in past the policy of the page, which runs no other script."""
         self.page.evaluate(AXE)
-        asked = {
-            "preload": False,
-            **options,
-        }  # else it reads style sheets, which the policy refuses
+        asked = {"preload": False, **options}  # else it reads style sheets: the policy refuses
         found = self.page.evaluate("options => axe.run(document, options)", asked)
         return [
             f"{one['id']}: {node['html'][:200]}"

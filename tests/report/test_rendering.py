@@ -2,10 +2,10 @@
 
 import builtins
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from makers.html_pages import Page
 
 from covcat.errors import DiskError, UsageError
 from covcat.report import rendering
@@ -21,22 +21,6 @@ HOSTILE = {
     "comment": "<!-- <script> -->",
     "entity": "&lt;script&gt;",
 }
-
-
-class Tags(HTMLParser):
-    """Collects the elements of a page, and the text between them."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def table(cell: str) -> str:
@@ -59,7 +43,7 @@ def test_a_number_is_whole_however_large(value: float | None, said: str) -> None
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
 def test_text_stays_text(text: str) -> None:
-    page = Tags(table(text))
+    page = Page(table(text))
     known = {"div", "table", "caption", "thead", "tbody", "tr", "th", "td"}
     assert {tag for tag, _ in page.tags} == known
     assert page.text.count(text) == 5
@@ -71,7 +55,7 @@ def test_text_stays_text(text: str) -> None:
     [("a\u202eb", r"a\u202eb"), ("a\x1b[2J", r"a\x1b[2J"), ("a\nb", r"a\nb"), ("a\x00", r"a\x00")],
 )
 def test_what_is_invisible_or_turns_text_around_is_spelt_out(text: str, visible: str) -> None:
-    assert visible in Tags(table(text)).text
+    assert visible in Page(table(text)).text
 
 
 def test_a_cell_of_a_megabyte_is_cut_and_its_length_told() -> None:
@@ -91,7 +75,7 @@ def test_only_an_address_of_the_web_is_a_link(address: str) -> None:
 
 
 def test_a_page_loads_nothing_and_runs_only_its_own_script() -> None:
-    page = Tags(render("base.html"))
+    page = Page(render("base.html"))
     (policy,) = [one["content"] for _, one in page.tags if "Content-Security" in str(one)]
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     assert "unsafe" not in policy

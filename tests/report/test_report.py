@@ -80,7 +80,7 @@ def test_the_page_counts_what_counts_counts(here, report, covcat) -> None:
     ],
 )
 def test_the_page_tells(here, report, section: str, pattern: str) -> None:
-    text = " ".join(report().text[section].split())
+    text = report().told(section)
     assert re.search(pattern, text, re.IGNORECASE), text
 
 
@@ -122,7 +122,7 @@ def test_the_page_asks_nobody_and_links_only_to_the_web(here, report) -> None:
 def test_what_is_missing_is_told_with_its_number(laid, report) -> None:
     rows = [*ROWS, {**ROWS[0], "filename": "gone.png"}]
     folder = laid(rows, pictures={"0.png": b"\x89PNG"})
-    text = " ".join(report().text["missing"].split())
+    text = report().told("missing")
     assert (
         "rows of labels without their picture 4 images/1.png; images/2.png; images/3.png; images/gone.png"
         in text
@@ -181,7 +181,7 @@ def test_sizes_bits_and_formats_are_figures_each_with_its_table(laid, report) ->
     rows = [{"patientid": one, "finding": "SARS", "filename": one, "license": "?"} for one in names]
     laid(rows, pictures={one: png(at, 40 + at, 30) for at, one in enumerate(names)})
     seen = report("--pictures", "0")
-    text = " ".join(seen.text["pictures"].split())
+    text = seen.told("pictures")
     figures = [one for one in seen.attributes("aria-label") if one and "as bars" in one]
     assert [one.partition(",")[0] for one in figures[-3:]] == [
         *("Size in pixels", "Bits a pixel", "Format"),

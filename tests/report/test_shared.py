@@ -37,10 +37,6 @@ FILES = {
 }
 
 
-def told(seen, section: str = "overlap") -> str:
-    return " ".join(seen.text[section].split())
-
-
 def pictures(seen) -> list[str]:
     return [names["alt"] for tag, names in seen.tags if tag == "img"]
 
@@ -56,13 +52,13 @@ def compared(laid, covcat) -> None:
 
 def test_one_slice_with_both_labels_stands_first_and_side_by_side(compared, report) -> None:
     seen = report("--pictures", "0")
-    first = re.search(r"serious .*?warning", told(seen, "warnings") + " warning")
+    first = re.search(r"serious .*?warning", seen.told("warnings") + " warning")
     assert first
     assert "one picture, different labels 1 picture is labelled differently" in first[0]
     assert "set@1:images/covid-7.png: COVID-19" in first[0]
     assert "set@1:images/noncovid-3.jpg: No finding" in first[0]
     assert "#overlap" in seen.attributes("href")
-    card = told(seen).split("One picture ")[1]
+    card = seen.told("overlap").split("One picture ")[1]
     assert "with different labels" in card
     assert "COVID-19 set@1:images/covid-7.png" in card
     assert "No finding set@1:images/noncovid-3.jpg" in card
@@ -70,7 +66,7 @@ def test_one_slice_with_both_labels_stands_first_and_side_by_side(compared, repo
 
 
 def test_the_matrix_has_what_overlap_found(compared, report) -> None:
-    text = told(report("--pictures", "0"))
+    text = report("--pictures", "0").told("overlap")
     assert "set@1 1 (33.3 %) 1 (100 %)" in text
     assert "zweite@1 1 (100 %) 0" in text
     assert "2 pairs of files that show the same" in text
@@ -93,23 +89,23 @@ def test_what_a_record_names_and_no_index_has_is_not_shown(compared, report, opt
     kept = {name: getattr(known, name) for name in ("method", "others", "patients", "looks")}
     overlaps.write(store, folder, pictures=forged, **kept)
     seen = report("--pictures", "0", *option)
-    assert "outside.png" in told(seen)  # it is named
+    assert "outside.png" in seen.told("overlap")  # it is named
     assert not {*places} & {*pictures(seen)}
 
 
 def test_a_copy_whose_licence_is_not_known_is_named_and_not_shown(compared, report) -> None:
     seen = report("--pictures", "0")
     assert "zweite@1:images/again.png" not in pictures(seen)
-    assert "zweite@1:images/again.png not shown: its licence" in told(seen)
+    assert "zweite@1:images/again.png not shown: its licence" in seen.told("overlap")
     assert "zweite@1:images/again.png" in pictures(report("--pictures", "0", "--with-pictures"))
 
 
 def test_without_a_comparison_the_same_bytes_are_found_and_that_is_said(laid, report) -> None:
     laid([row("a.png"), row("b.png", "SARS")], pictures={"a.png": png(1), "b.png": png(1)})
     seen = report("--pictures", "0")
-    assert "Of set@1 only the same bytes were looked for" in told(seen)
-    assert "1 pair of files that show the same; " in told(seen)
-    assert "one picture, different labels" in told(seen, "warnings")
+    assert "Of set@1 only the same bytes were looked for" in seen.told("overlap")
+    assert "1 pair of files that show the same; " in seen.told("overlap")
+    assert "one picture, different labels" in seen.told("warnings")
 
 
 def test_names_of_files_are_text_beside_pictures_too(laid, report) -> None:
@@ -117,7 +113,7 @@ def test_names_of_files_are_text_beside_pictures_too(laid, report) -> None:
     rows = [row(name), row("b.png", "</figcaption><script>x</script>")]
     laid(rows, pictures={name: png(1), "b.png": png(1)})
     seen = report("--pictures", "0")
-    assert f"set@1:images/{name}" in told(seen)
+    assert f"set@1:images/{name}" in seen.told("overlap")
     assert not [names for tag, names in seen.tags if tag == "img" and "onerror" in names]
     assert Path("page.html").read_text().count("<script>") == 1
 
@@ -136,27 +132,27 @@ def test_what_is_only_for_eyes_is_shown_where_its_licence_allows_and_counted_now
     neighbours, report
 ) -> None:
     seen = report("--pictures", "0")
-    text, eyes = told(seen).split("For your eyes ")
+    text, eyes = seen.told("overlap").split("For your eyes ")
     assert "0 pairs of files that show the same; 0 conflicts" in text
     assert "never counted above. 3 pairs. " in eyes
     assert "set@1:images/s0.png not shown: its licence" in eyes
     assert {*pictures(seen)} == {"zweite@1:images/s1.png", "zweite@1:images/s2.png"}
-    assert "different labels" not in told(seen, "warnings")
+    assert "different labels" not in seen.told("warnings")
 
 
 def test_the_few_pairs_for_eyes_that_agree_most_are_shown_and_a_record_of_before_has_none(
     neighbours, covcat, report, monkeypatch
 ) -> None:
     monkeypatch.setattr(shared, "MOST_LOOKS", 1)
-    text = told(report("--pictures", "0"))
+    text = report("--pictures", "0").told("overlap")
     assert "1 of 3 pairs, those that agree most: covcat overlap --pairs" in text
     covcat("select", "zweite", "--as", "csv", "--output", "some.csv")
-    text = told(report("--of", "some.csv", "--pictures", "0"))
+    text = report("--of", "some.csv", "--pictures", "0").told("overlap")
     assert "1 pair. zweite@1:images/s1.png" in text
     for one in Path("covcat-data").glob("*/1/overlap.json"):
         inside = seal.unsealed(json.loads(one.read_text()))
         del inside["looks"]
         one.write_text(json.dumps(seal.sealed(inside)))
-    text = told(report("--pictures", "0"))
+    text = report("--pictures", "0").told("overlap")
     assert "only the same bytes" not in text
     assert "For your eyes" not in text

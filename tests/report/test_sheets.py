@@ -16,10 +16,6 @@ CC = "CC BY 4.0"
 COVID = {"patientid": 1, "finding": "COVID-19", "view": "PA", "license": CC}
 
 
-def told(seen) -> str:
-    return " ".join(seen.text["sheets"].split())
-
-
 def pictures(seen) -> list[str]:
     """Give what sheets show; those side by side below have the names of their releases."""
     every = [str(names["alt"]) for tag, names in seen.tags if tag == "img"]
@@ -44,11 +40,11 @@ def test_a_picture_is_in_the_page_only_where_each_row_allows_redistribution(
     laid([{**COVID, "filename": "a.png", "license": one} for one in licences])
     seen = report()
     assert len(pictures(seen)) == shown
-    assert ("cannot be shown" in told(seen)) == (shown == 0)
-    assert "for your own use" not in told(seen) or not shown
+    assert ("cannot be shown" in seen.told("sheets")) == (shown == 0)
+    assert "for your own use" not in seen.told("sheets") or not shown
     own = report("--with-pictures")
     assert len(pictures(own)) == with_pictures
-    assert told(own).count("this page is for your own use") == 1
+    assert own.told("sheets").count("this page is for your own use") == 1
 
 
 def test_a_click_leads_to_labels_raw_values_path_and_licence_without_a_script(laid, report) -> None:
@@ -57,7 +53,7 @@ def test_a_click_leads_to_labels_raw_values_path_and_licence_without_a_script(la
     seen = report()
     (target,) = {names["popovertarget"] for _, names in seen.tags if "popovertarget" in names}
     assert [names["id"] for tag, names in seen.tags if tag == "dialog"] == [target]
-    text = told(seen)
+    text = seen.told("sheets")
     for part in ("set/1/files/images/a.png", "sex F", "sex w", f"license {CC}", "metadata.csv"):
         assert part in text, text
     assert "<b>here</b>" in text
@@ -69,8 +65,8 @@ def test_few_pictures_of_each_group_are_shown_and_the_same_ones_in_any_order(lai
     files = {str(row["filename"]): png(1, 40, 30) for row in rows}
     laid(rows, pictures=files)
     seen = report()
-    assert "COVID-19, PA 8 of 30 pictures" in told(seen)
-    assert "COVID-19, Lateral 3 of 3 pictures" in told(seen)
+    assert "COVID-19, PA 8 of 30 pictures" in seen.told("sheets")
+    assert "COVID-19, Lateral 3 of 3 pictures" in seen.told("sheets")
     before = pictures(seen)
     laid(rows[::-1], pictures=files)
     assert sorted(pictures(report())) == sorted(before)
@@ -95,7 +91,7 @@ def test_a_thousand_pictures_of_many_groups_make_a_page_that_opens(laid, report)
 def test_a_picture_that_cannot_be_decoded_says_why(laid, report) -> None:
     laid([{**COVID, "filename": "a.png"}], pictures={"a.png": png(1)[:200]})
     assert not pictures(seen := report())
-    assert "not shown: cut: the end of the png is missing" in told(seen)
+    assert "not shown: cut: the end of the png is missing" in seen.told("sheets")
 
 
 def test_of_a_volume_the_middle_slice_is_shown(tmp_path: Path) -> None:

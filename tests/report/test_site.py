@@ -7,12 +7,12 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 import pytest
+from makers.html_pages import Page
 from makers.laid import lay
 from makers.releases import Shelf
 
@@ -26,32 +26,6 @@ from covcat.report.site_folder import LIST, write_site
 
 RESOURCES = [one for one in load.load().resources if not one.is_sample]
 FILES = {"index.html": b"a page", "resource/a.html": b"another"}
-
-
-class Page(HTMLParser):
-    """The elements of a page with their attributes, its text, and its data for machines."""
-
-    def __init__(self, text: bytes) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text, self.data, self._inside = "", "", ""
-        self.feed(text.decode())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self._inside = tag
-
-    def handle_endtag(self, tag):
-        self._inside = ""
-
-    def handle_data(self, data):
-        if self._inside == "script":
-            self.data += data
-        else:
-            self.text += data
-
-    def all_of(self, name: str) -> list[str]:
-        return [value for _, names in self.tags if (value := names.get(name)) is not None]
 
 
 @pytest.fixture(scope="module")
@@ -226,16 +200,10 @@ def test_a_browser_filters_and_finds_nothing_to_complain_of(
     files, tmp_path: Path, query: str, fits
 ) -> None:
     write_site(Path("site"), files)
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--enable-logging=stderr",
-        "--dump-dom",
-    ]
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
     address = f"{(Path('site') / 'index.html').absolute().as_uri()}{query}"
     ran = subprocess.run(
-        [str(CHROMIUM), *options, f"--user-data-dir={tmp_path / 'user'}", address],
+        [str(CHROMIUM), *options, "--dump-dom", f"--user-data-dir={tmp_path / 'user'}", address],
         capture_output=True,
         text=True,
         timeout=120,
@@ -312,8 +280,7 @@ published:
 def published(covcat, shelf: Shelf, *, is_here: bool) -> list[list[str]]:
     """The rows of the one published table of the page."""
     shelf.add_web("set", "a.zip", unpack="zip")
-    path = shelf.folder / "set.yaml"
-    path.write_text(path.read_text() + COUNTED)
+    shelf.edit("set", "releases:", f"{COUNTED}releases:")
     if is_here:
         found = load.load([shelf.folder]).find("set@1")
         lay(found, {"t.csv": TABLE.encode(), "a.png": b"a", "b.png": b"b", "c.png": b"c"})
@@ -361,35 +328,22 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     assert set(tree()) == {*FILES, LIST}
 
 
-def stranger() -> None:
-    Path("site/notes.txt").write_text("mine")
+SPOILT = {  # what somebody else put there
+    "a stranger": lambda: Path("site/notes.txt").write_text("mine"),
+    "a changed file": lambda: Path("site/index.html").write_text("mine"),
+    "a hidden folder": lambda: write_site(Path("site/.git"), {"HEAD": b"mine"}),
+    "a link": lambda: Path("site/resource/b.html").symlink_to("a.html"),
+    "another list": lambda: Path("site", LIST).write_text(
+        '{"schema": "covcat.site/1", "files": []}'
+    ),
+    "no list": lambda: Path("site", LIST).unlink(),
+}
 
 
-def changed() -> None:
-    Path("site/index.html").write_text("mine")
-
-
-def hidden() -> None:
-    Path("site/.git").mkdir()
-    Path("site/.git/HEAD").write_text("mine")
-
-
-def link() -> None:
-    Path("site/resource/b.html").symlink_to("a.html")
-
-
-def other_list() -> None:
-    Path("site", LIST).write_text('{"schema": "covcat.site/1", "files": []}')
-
-
-def no_list() -> None:
-    Path("site", LIST).unlink()
-
-
-@pytest.mark.parametrize("spoil", [stranger, changed, hidden, link, other_list, no_list])
-def test_a_folder_that_holds_anything_else_is_left_alone(spoil, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", SPOILT)
+def test_a_folder_that_holds_anything_else_is_left_alone(what: str) -> None:
     write_site(Path("site"), FILES)
-    spoil()
+    SPOILT[what]()
     before = tree()
     with pytest.raises(DiskError, match="something else than an earlier site"):
         write_site(Path("site"), {"index.html": b"newer"})

@@ -17,6 +17,11 @@ def row(at: int, finding: str = "COVID-19", **more: object) -> dict[str, object]
     return {"patientid": at, "finding": finding, "filename": f"{at}.png", "license": CC, **more}
 
 
+def files_of(rows: list[dict[str, object]], of: str = "a") -> dict[str, bytes]:
+    """Return a file for each row, no two alike."""
+    return {str(one["filename"]): f"{of}{at}".encode() for at, one in enumerate(rows)}
+
+
 def half(made) -> list[dict[str, object]]:
     """Thirty with COVID-19 and thirty without, and what each has besides."""
     return [row(at, "COVID-19" if at < 30 else "No finding", **made(at)) for at in range(60)]
@@ -58,28 +63,23 @@ CASES = {
 @pytest.mark.parametrize("what", CASES)
 def test_the_page_warns_of(laid, report, what: str) -> None:
     rows, pattern = CASES[what]
-    laid(rows, pictures={str(one["filename"]): str(at).encode() for at, one in enumerate(rows)})
-    text = " ".join(report("--pictures", "0").text["warnings"].split())
+    laid(rows, pictures=files_of(rows))
+    text = report("--pictures", "0").told("warnings")
     assert what in text
     assert re.search(pattern, text), text
 
 
 def test_nothing_is_said_where_nothing_is_wrong(laid, report) -> None:
     rows = half(lambda at: {"view": "AP" if at % 2 else "PA", "age": 50})
-    laid(rows, pictures={str(one["filename"]): str(at).encode() for at, one in enumerate(rows)})
+    laid(rows, pictures=files_of(rows))
     text = report("--pictures", "0").text["warnings"]
     assert "No rule found anything" in text
 
 
 def test_portable_films_are_told(laid, report, shelf) -> None:
     rows = half(lambda at: {"view": "AP supine" if at < 30 else "PA"})
-    more = "    constants: {modality: X-ray}\n"
-    laid(
-        rows,
-        more=more,
-        pictures={str(one["filename"]): str(at).encode() for at, one in enumerate(rows)},
-    )
-    text = " ".join(report("--pictures", "0").text["warnings"].split())
+    laid(rows, more="    constants: {modality: X-ray}\n", pictures=files_of(rows))
+    text = report("--pictures", "0").told("warnings")
     assert "100 % of 30 subjects with COVID-19 have a film AP" in text
     assert "0 % of 30 without" in text
 
@@ -87,11 +87,10 @@ def test_portable_films_are_told(laid, report, shelf) -> None:
 def test_a_set_that_has_one_label_alone_is_told_beside_others(laid, report) -> None:
     """As of Hannover's 71 patients, all with COVID-19, beside the 84 of Cohen's at v0.1."""
     rows = [row(at, "COVID-19" if at < 70 else "SARS") for at in range(84)]
-    laid(rows, pictures={str(one["filename"]): b"a%d" % at for at, one in enumerate(rows)})
+    laid(rows, pictures=files_of(rows))
     rows = [row(at) for at in range(71)]
-    pictures = {str(one["filename"]): b"b%d" % at for at, one in enumerate(rows)}
-    laid(rows, name="zweite", pictures=pictures)
-    text = " ".join(report("--pictures", "0").text["warnings"].split())
+    laid(rows, name="zweite", pictures=files_of(rows, "b"))
+    text = report("--pictures", "0").told("warnings")
     assert "source zweite@1: all 71 subjects are with COVID-19; of the 84 others 14 are" in text
 
 
@@ -109,7 +108,7 @@ def test_who_had_a_negative_test_alone_is_not_called_normal(covcat, report) -> N
     files = {name: "\n".join(lines).encode() for name, lines in tables.items()}
     files |= {f"lus_videos/patient_{id}_L1.mp4": b"%d" % id for id in ids}
     lay(load.load().find("covid-blues"), files)
-    text = " ".join(report("--pictures", "0").text["warnings"].split())
+    text = report("--pictures", "0").told("warnings")
     assert "of 2 pictures all that is said is that it is not COVID-19, such as `0`" in text
 
 
@@ -124,7 +123,7 @@ def test_what_is_known_of_a_set_is_told_with_its_source_and_as_text(laid, report
 def test_published_counts_that_differ_are_told(laid, report) -> None:
     counts = "{of: films, unit: images, source: a paper, rows: [['7']], recount: {of: rows}}"
     laid([row(1), row(2)], more=f"published: [{counts}]\n")
-    text = " ".join(report("--pictures", "0").text["warnings"].split())
+    text = report("--pictures", "0").told("warnings")
     assert "set@1: films: published 7, found 2, nobody said why" in text
 
 
