@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from covcat.cli.printing import CYAN, bold, has_color
 from covcat.cli.values import Plain
 
-COMMANDS = {  # in the order of --help; each is a module with a command of its name, or `register`
+COMMANDS = {  # in the order of --help; each is a module with NAME, NAME_command or `register`
     "Find": ("list", "search", "show", "files", "license"),
     "Get": ("fetch", "import", "extract"),
     "Use": ("path", "images", "counts", "overlap", "report", "select", "split", "export"),

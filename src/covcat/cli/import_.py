@@ -13,12 +13,7 @@ from covcat.cli.session import Session
 from covcat.fetching.plan import Options, Step
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("import")(adopt)
-
-
-def adopt(
+def import_command(
     ctx: typer.Context,
     name: Annotated[str, ids("What it is a copy of.")],
     paths: Annotated[

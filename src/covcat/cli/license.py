@@ -20,12 +20,7 @@ if TYPE_CHECKING:
     from covcat.imaging.cohort import LicenseCount
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("license")(license_of)
-
-
-def license_of(
+def license_command(
     ctx: typer.Context,
     names: Annotated[list[str] | None, ids("Default: a table of all resources.", "ID")] = None,
     accept: Annotated[

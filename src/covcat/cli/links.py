@@ -15,12 +15,7 @@ from covcat.cli.session import Session
 from covcat.errors import IntegrityError, NetworkError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("links")(check_links)
-
-
-def check_links(
+def links_command(
     ctx: typer.Context,
     names: Annotated[
         list[str] | None, ids("All releases of each ID; default: the whole catalog.")

@@ -34,13 +34,8 @@ FULL_COLUMNS = (
 )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("list")(list_resources)
-
-
 @grouped
-def list_resources(
+def list_command(
     ctx: typer.Context,
     *,
     filters: Filters,

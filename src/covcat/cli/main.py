@@ -59,7 +59,7 @@ def app(only: str = "") -> typer.Typer:
         if hasattr(module, "register"):
             module.register(found)
         else:
-            found.command()(getattr(module, name))
+            found.command(name)(getattr(module, f"{name}_command", None) or getattr(module, name))
     for group in (found, *(one.typer_instance for one in found.registered_groups)):
         for command in group.registered_commands if group else ():
             command.cls = help.Command

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from covcat.catalog.columns import Value
 from covcat.imaging.counts import Of, count_groups
@@ -135,15 +136,14 @@ def count_per_patient(scope: Scope) -> list[PerPatient]:
                 nobody = number
             else:
                 sizes[number] += 1
-        counts = sorted(sizes.items())
         found.append(
             PerPatient(
                 part.name,
                 sizes.total(),
-                _median(counts),
+                median(sizes.elements()) if sizes else 0,
                 max(sizes, default=0),
                 nobody,
-                tuple(counts),
+                tuple(sorted(sizes.items())),
             )
         )
     return found
@@ -165,20 +165,6 @@ def classes_of_patients(per_patient: Sequence[PerPatient]) -> Tally | None:
         patients[name] += count
     rows = tuple(TallyRow(name, images[name], patients[name]) for name in patients)
     return Tally("Pictures a patient", rows) if rows else None
-
-
-def _median(counts: Sequence[tuple[int, int]]) -> float:
-    """Return the median of sorted values with their counts; 0 of none."""
-    total = sum(count for _, count in counts)
-    middle = []
-    for rank in {(total - 1) // 2, total // 2} if total else ():
-        passed = 0
-        for value, count in counts:
-            passed += count
-            if passed > rank:
-                middle.append(value)
-                break
-    return sum(middle) / len(middle) if middle else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +240,5 @@ def format_of(path: str) -> str:
 
 
 def _range(sizes: Counter[tuple[int, int]], at: int) -> tuple[int, float, int] | None:
-    if not sizes:
-        return None
-    values: Counter[int] = Counter()
-    for size, count in sizes.items():
-        values[size[at]] += count
-    return min(values), _median(sorted(values.items())), max(values)
+    values = [size[at] for size in sizes.elements()]
+    return (min(values), median(values), max(values)) if values else None

@@ -115,4 +115,4 @@ def _reads(picture: Picture) -> bool:
     return bool(record["width"] and record["height"]) and record["slices"] in (None, 1)
 
 
-FORM = TrainingForm(write, _reads, "pictures of a known width and height, no volumes", draws=True)
+FORM = TrainingForm(write, "pictures of a known width and height, no volumes", _reads, draws=True)

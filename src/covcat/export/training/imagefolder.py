@@ -86,4 +86,4 @@ def _reads(picture: Picture) -> bool:
     return suffix_of(str(picture.record["path"])) in _READ
 
 
-FORM = TrainingForm(write, _reads, "pictures that Pillow reads, no volumes and no clips")
+FORM = TrainingForm(write, "pictures that Pillow reads, no volumes and no clips", _reads)

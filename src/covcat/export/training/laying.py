@@ -219,17 +219,11 @@ class TrainingForm:
     """How a library wants pictures: what writes them, which it reads, and links, copies or both."""
 
     write: Callable[[Laying], None]
-    reads: Callable[[Picture], bool]
     what: str  # it reads, in words
+    reads: Callable[[Picture], bool] = lambda _: True
     ways: tuple[Way, ...] = ("links", "copies")  # the first unless another is asked for
     has_files: bool = True  # its folder holds the pictures, as links or copies
     draws: bool = False  # outlines
-
-
-def everything(picture: Picture) -> bool:
-    """Tell that a form takes any picture."""
-    del picture
-    return True
 
 
 def count_by_side(pictures: Iterable[Picture]) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ values `labels` names; a box shows where something is, and not its shape, and ma
 from typing import Any
 
 from covcat.catalog.outlines import Outline
-from covcat.export.training.laying import Laying, Picture, TrainingForm, everything
+from covcat.export.training.laying import Laying, Picture, TrainingForm
 from covcat.export.training.masks import draw_mask
 
 _KEYS = {"train": "training", "val": "validation", "test": "test"}
@@ -66,4 +66,4 @@ def _cells(picture: Picture) -> dict[str, Any]:
     return {**picture.record, "finding": picture.findings}
 
 
-FORM = TrainingForm(write, everything, "pictures and volumes", draws=True)
+FORM = TrainingForm(write, "pictures and volumes", draws=True)

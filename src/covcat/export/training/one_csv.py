@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from covcat.catalog.columns import Record
-from covcat.export.training.laying import Laying, TrainingForm, everything
+from covcat.export.training.laying import Laying, TrainingForm
 from covcat.imaging.cohort_files import write_table
 
 
@@ -23,4 +23,4 @@ def _rows(laying: Laying) -> Iterator[Record]:
             yield {**own, **one.record, "split": one.side}
 
 
-FORM = TrainingForm(write, everything, "pictures and volumes", ways=("links",), has_files=False)
+FORM = TrainingForm(write, "pictures and volumes", ways=("links",), has_files=False)

@@ -37,12 +37,7 @@ class Drawn:
     unread: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A picture, and the part whose annotations draw on it."""
-
-    picture: int
-    home: str
+_Wanted = tuple[int, str]  # the number of a picture, and the home of what draws on it
 
 
 def draw(pictures: Sequence[Picture], parts: Sequence[IndexedRelease]) -> Drawn:
@@ -58,13 +53,12 @@ def draw(pictures: Sequence[Picture], parts: Sequence[IndexedRelease]) -> Drawn:
         home = homes.get(part.name, part.resource.id)
         for number, one in enumerate(pictures):
             if one.part is part and (place := one.record["outlines_path"]) is not None:
-                wanted.setdefault(str(place), []).append(_Wanted(number, home))
+                wanted.setdefault(str(place), []).append((number, home))
         for record in _rows_on_others(part, [*each.values()]):
             number = at.get((str(record["found_in"]), str(record["found_path"])), -1)
             made.elsewhere += number < 0
             if number >= 0:
-                found = _Wanted(number, home)
-                wanted.setdefault(str(record["outlines_path"]), []).append(found)
+                wanted.setdefault(str(record["outlines_path"]), []).append((number, home))
         if wanted:
             _read(part, wanted, made)
     return made
@@ -108,7 +102,8 @@ def _read(part: IndexedRelease, wanted: Mapping[str, list[_Wanted]], made: Drawn
 
 def _add(made: Drawn, wanted: _Wanted, outlined: Outlined) -> None:
     """Add to a picture what is drawn on it, in its own pixels."""
-    picture = made.pictures[wanted.picture]
+    number, home = wanted
+    picture = made.pictures[number]
     width, height = picture.size
     across = width / outlined.width if width and outlined.width else 1.0
     down = height / outlined.height if height and outlined.height else 1.0
@@ -119,7 +114,7 @@ def _add(made: Drawn, wanted: _Wanted, outlined: Outlined) -> None:
         if width * height > _MOST_PIXELS:
             made.unread.append(f"{one.name} on {picture.name}, {width:,} x {height:,} pixels")
         elif not (width and height) or on_it.touches(width, height):
-            drawn.append((wanted.home, on_it))
+            drawn.append((home, on_it))
         else:
             made.unread.append(f"{one.name} beside {picture.name}")
-    made.pictures[wanted.picture] = replace(picture, outlines=(*picture.outlines, *drawn))
+    made.pictures[number] = replace(picture, outlines=(*picture.outlines, *drawn))

@@ -16,7 +16,6 @@ from covcat.export.training.laying import (
     Laying,
     Picture,
     TrainingForm,
-    everything,
     record_of,
     suffix_of,
 )
@@ -107,4 +106,4 @@ def _add_file(
     laying.advance(record)
 
 
-FORM = TrainingForm(write, everything, "pictures and volumes", ways=("copies",))
+FORM = TrainingForm(write, "pictures and volumes", ways=("copies",))
