@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
 
 import typer
 
 from covcat.cli import usage
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import DryRun, OutputFormat, option
+from covcat.cli.options import DryRun, OutputFormat, flag, value
 from covcat.cli.session import Session
 from covcat.errors import UsageError
 from covcat.store import cached
@@ -42,21 +41,13 @@ def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
 
 def cache_prune(
     ctx: typer.Context,
-    older_than: Annotated[
-        str, option("--older-than", "As 12h, 14d or 2w; default: any age.", "AGE")
-    ] = "0d",
-    archives: Annotated[
-        bool, option("--archives", "Also archives kept beside their files.")
-    ] = False,
-    indexes: Annotated[
-        bool, option("--indexes", "Also image indexes; they are made anew.")
-    ] = False,
-    features: Annotated[
-        bool, option("--features", "Also what `overlap` knows of pictures: hours of work.")
-    ] = False,
-    overlap: Annotated[
-        bool, option("--overlap", "Also what `overlap` found, until it looks again.")
-    ] = False,
+    older_than: str = value(
+        "--older-than", "As 12h, 14d or 2w; default: any age.", "AGE", default="0d"
+    ),
+    archives: bool = flag("--archives", "Also archives kept beside their files."),
+    indexes: bool = flag("--indexes", "Also image indexes; they are made anew."),
+    features: bool = flag("--features", "Also what `overlap` knows of pictures: hours of work."),
+    overlap: bool = flag("--overlap", "Also what `overlap` found, until it looks again."),
     dry_run: DryRun = False,
 ) -> None:
     """Delete downloads that stopped on their way, and leftovers; never what a run works with.

@@ -12,7 +12,7 @@ from covcat.catalog.check import check_file, check_together
 from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import options as net
 from covcat.cli import usage
-from covcat.cli.options import option
+from covcat.cli.options import flag, value
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError, NotFoundError
 from covcat.text import plural
@@ -77,12 +77,8 @@ def draft(
             help="Such as zenodo:3757476, or its address; or a file, folder or address of yours.",
         ),
     ],
-    each: Annotated[
-        bool, option("--each", "An entry for every file, also of more than 100.")
-    ] = False,
-    at: Annotated[
-        str | None, option("--at", "Where a file of yours is served, or with / a folder.", "URL")
-    ] = None,
+    each: bool = flag("--each", "An entry for every file, also of more than 100."),
+    at: str | None = value("--at", "Where a file of yours is served, or with / a folder.", "URL"),
     retries: net.Retries = 5,
     timeout: net.Timeout = 30,
     allow_private: net.AllowPrivate = False,

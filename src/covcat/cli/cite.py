@@ -10,7 +10,7 @@ import typer
 
 from covcat.catalog import citations
 from covcat.catalog.entries import Citation, Resource
-from covcat.cli.options import choice, ids, option
+from covcat.cli.options import choice, flag, ids, value
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, put_document
 from covcat.errors import CovcatError, NotFoundError, UsageError
@@ -25,13 +25,9 @@ Named = list[tuple[Resource, str | None]]  # with the release, where one is name
 def cite(
     ctx: typer.Context,
     names: Annotated[list[str] | None, ids("Resources.")] = None,
-    lock: Annotated[
-        Path | None, option("--from", "A covcat.lock: cite all that it names.", "FILE")
-    ] = None,
-    with_sources: Annotated[
-        bool, option("--with-sources", "Also what these contain, or have labels of.")
-    ] = False,
-    output: Annotated[str, choice(FORMATS, "bibtex, ris, csl-json, text or json.")] = "bibtex",
+    lock: Path | None = value("--from", "A covcat.lock: cite all that it names.", "FILE"),
+    with_sources: bool = flag("--with-sources", "Also what these contain, or have labels of."),
+    output: str = choice(FORMATS, "bibtex, ris, csl-json, text or json.", default="bibtex"),
 ) -> None:
     """Print how to cite resources.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from covcat.catalog.entries import Release, Resource
 from covcat.cli import found as found_rows
 from covcat.cli import indexes, options
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import option
+from covcat.cli.options import flag, value
 from covcat.cli.session import Session, without_ids
 from covcat.errors import IntegrityError, UsageError
 from covcat.store import manifest
@@ -31,29 +31,19 @@ def counts(
     ctx: typer.Context,
     names: options.Names = None,
     *,
-    by: Annotated[
-        str | None, options.some_columns("--by", "Columns: finding, view, sex, age …")
-    ] = None,
-    of: Annotated[
-        str | None,
-        options.choice(
-            ("rows", "images", "patients", "pictures"),
-            "Count rows of labels, images here, patients, or pictures: copies once.",
-            "--of",
-        ),
-    ] = None,
-    level: Annotated[
-        int | None,
-        option(
-            "--level", "With --by finding_path: N levels of each path, not every level.", "N", min=1
-        ),
-    ] = None,
-    published: Annotated[
-        bool, option("--published", "Count what the paper or README printed again.")
-    ] = False,
+    by: str | None = options.some_columns("--by", "Columns: finding, view, sex, age …"),
+    of: str | None = options.choice(
+        ("rows", "images", "patients", "pictures"),
+        "Count rows of labels, images here, patients, or pictures: copies once.",
+        "--of",
+    ),
+    level: int | None = value(
+        "--level", "With --by finding_path: N levels of each path, not every level.", "N", min=1
+    ),
+    published: bool = flag("--published", "Count what the paper or README printed again."),
     labels: options.Labels,
     where: options.Where = None,
-    output: Annotated[str | None, options.choice(FORMATS)] = None,
+    output: str | None = options.choice(FORMATS),
 ) -> None:
     """Count what is here, or compare it with what was published.
 

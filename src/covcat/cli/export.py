@@ -30,16 +30,15 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new one.")],
     names: options.Names = None,
     *,
-    form: Annotated[str, options.choice(FORMS, f"{', '.join(FORMS)}.", "--for")],
+    form: str = options.choice(FORMS, f"{', '.join(FORMS)}.", "--for", default=...),
     labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
     found_elsewhere: options.Found = False,
     of: options.Of = None,
-    way: Annotated[
-        str | None,
-        options.choice(_WAYS, "links or copies; links point to the data folder.", "--as"),
-    ] = None,
+    way: str | None = options.choice(
+        _WAYS, "links or copies; links point to the data folder.", "--as"
+    ),
 ) -> None:
     """Write a folder that a library for training loads: pictures, labels, the sides of a split.
 

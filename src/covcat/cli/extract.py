@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 import typer
 
 from covcat.cli.formats import Rows
-from covcat.cli.options import FORMATS, Exclude, Include, choice, option, size
+from covcat.cli.options import FORMATS, Exclude, Include, choice, flag, size, value
 from covcat.cli.passwords import PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -40,38 +40,25 @@ def extract(
             help="Volumes that are not beside it. New or empty; by default the archive's name.",
         ),
     ] = None,
-    list_only: Annotated[
-        bool, option("--list", "Check it and list its files, write nothing.", None, "-l")
-    ] = False,
+    list_only: bool = flag("--list", "Check it and list its files, write nothing.", "-l"),
     include: Include = None,
     exclude: Exclude = None,
-    max_bytes: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Refuse to write more, such as 500M.")
-    ] = None,
-    max_files: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Refuse more members than these.")
-    ] = None,
-    nested: Annotated[
-        list[str] | None,
-        typer.Option(metavar="GLOB", help="Unpack these archives inside it too; repeatable."),
-    ] = None,
-    name_encoding: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of names that are not UTF-8, such as gbk.")
-    ] = None,
-    links: Annotated[
-        str | None,
-        choice(
-            ("skip", "copy"), "Links that stay inside: skip them, or copy their files.", "--links"
-        ),
-    ] = None,
+    max_bytes: str | None = value("--max-bytes", "Refuse to write more, such as 500M.", "SIZE"),
+    max_files: int | None = value("--max-files", "Refuse more members than these.", "N", min=1),
+    nested: list[str] | None = value(
+        "--nested", "Unpack these archives inside it too; repeatable.", "GLOB"
+    ),
+    name_encoding: str | None = value(
+        "--name-encoding", "Of names that are not UTF-8, such as gbk.", "NAME"
+    ),
+    links: str | None = choice(
+        ("skip", "copy"), "Links that stay inside: skip them, or copy their files.", "--links"
+    ),
     password_file: PasswordFile = None,
-    allow: Annotated[
-        str | None,
-        choice(("padding",), "padding: bytes before and after it.", "--allow", metavar="WHAT"),
-    ] = None,
-    output: Annotated[
-        str | None, choice(FORMATS, "Of --list: table, tsv, csv …", metavar="NAME")
-    ] = None,
+    allow: str | None = choice(
+        ("padding",), "padding: bytes before and after it.", "--allow", metavar="WHAT"
+    ),
+    output: str | None = choice(FORMATS, "Of --list: table, tsv, csv …", metavar="NAME"),
 ) -> None:
     """Unpack an archive of any format safely; print the folder.
 

@@ -20,10 +20,11 @@ from covcat.cli.options import (
     Include,
     Transfer,
     choice,
+    flag,
     grouped,
     ids,
     ids_of,
-    option,
+    value,
 )
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
@@ -51,43 +52,28 @@ def fetch(
     ctx: typer.Context,
     *,
     names: Annotated[list[str] | None, ids("Releases; the default one of each ID.")] = None,
-    everything: Annotated[bool, option("--all", "All that covcat can fetch.")] = False,
-    labelled: Annotated[
-        list[str] | None, ids_of("--for", "A set of labels, and those that hold its pictures.")
-    ] = None,
+    everything: bool = flag("--all", "All that covcat can fetch."),
+    labelled: list[str] | None = ids_of(
+        "--for", "A set of labels, and those that hold its pictures."
+    ),
     filters: Filters,
-    dry_run: Annotated[
-        bool, option("--dry-run", "Print the plan and do nothing.", None, "-n")
-    ] = False,
-    no_extract: Annotated[
-        bool, option("--no-extract", "Keep the verified archives, unpack nothing.")
-    ] = False,
-    keep_archives: Annotated[
-        bool, option("--keep-archives", "Keep the archives beside the files.")
-    ] = False,
-    allow_missing: Annotated[
-        bool, option("--allow-missing", "Keep a release that only lacks files.")
-    ] = False,
-    require: Annotated[
-        str,
-        choice(
-            ("any", "pinned", "host"),
-            "pinned: only what the catalog pins; host: or its host.",
-            "--require",
-        ),
-    ] = "any",
-    by_file: Annotated[
-        bool, option("--by-file", "A repository's files one by one, not as an archive.")
-    ] = False,
+    dry_run: bool = flag("--dry-run", "Print the plan and do nothing.", "-n"),
+    no_extract: bool = flag("--no-extract", "Keep the verified archives, unpack nothing."),
+    keep_archives: bool = flag("--keep-archives", "Keep the archives beside the files."),
+    allow_missing: bool = flag("--allow-missing", "Keep a release that only lacks files."),
+    require: str = choice(
+        ("any", "pinned", "host"),
+        "pinned: only what the catalog pins; host: or its host.",
+        "--require",
+        default="any",
+    ),
+    by_file: bool = flag("--by-file", "A repository's files one by one, not as an archive."),
     include: Include = None,
     exclude: Exclude = None,
-    sample: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Only N of all files, by sha256 of their paths."),
-    ] = None,
-    locked: Annotated[
-        bool, option("--locked", "Exactly what ./covcat.lock names, or a FILE given as name.")
-    ] = False,
+    sample: int | None = value(
+        "--sample", "Only N of all files, by sha256 of their paths.", "N", min=1
+    ),
+    locked: bool = flag("--locked", "Exactly what ./covcat.lock names, or a FILE given as name."),
     shard: ShardOption = None,
     password_file: PasswordFile = None,
     transfer: Transfer,

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice, takewhile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from covcat.catalog.columns import NAMES, Record
 from covcat.cli import found as found_rows
 from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
-from covcat.cli.options import option
+from covcat.cli.options import flag
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, envelope
 from covcat.cli.shards import ShardOption
@@ -47,19 +47,13 @@ def images(
     labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
-    everything: Annotated[
-        bool, option("--all", "Rows of labels whose image is not here, too.")
-    ] = False,
+    everything: bool = flag("--all", "Rows of labels whose image is not here, too."),
     found_elsewhere: options.Found = False,
     columns: options.Columns = None,
-    paths: Annotated[bool, option("--paths", "Print the paths of the files, a line each.")] = False,
-    null: Annotated[
-        bool, option("--null", "With --paths: end each with NUL, for xargs -0.", None, "-0")
-    ] = False,
-    output_format: Annotated[
-        str | None, options.choice(FORMATS, ", ".join(FORMATS), metavar="NAME")
-    ] = None,
-    output: Annotated[Path | None, options.new_file("Write to a new file.")] = None,
+    paths: bool = flag("--paths", "Print the paths of the files, a line each."),
+    null: bool = flag("--null", "With --paths: end each with NUL, for xargs -0.", "-0"),
+    output_format: str | None = options.choice(FORMATS, ", ".join(FORMATS), metavar="NAME"),
+    output: Path | None = options.new_file("Write to a new file."),
     force: options.Force = False,
     shard: ShardOption = None,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from covcat.cli import options as net
-from covcat.cli.options import ids, option
+from covcat.cli.options import flag, ids
 from covcat.cli.passwords import PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -24,9 +24,7 @@ def import_command(
             parser=net.a_path,
         ),
     ],
-    allow_missing: Annotated[
-        bool, option("--allow-missing", "Keep what only lacks files.")
-    ] = False,
+    allow_missing: bool = flag("--allow-missing", "Keep what only lacks files."),
     password_file: PasswordFile = None,
     retries: net.Retries = 5,
     timeout: net.Timeout = 30,

@@ -10,7 +10,7 @@ from covcat.catalog import terms
 from covcat.catalog.entries import USES, Resource
 from covcat.cli import indexes
 from covcat.cli.formats import Rows
-from covcat.cli.options import OutputFormat, ids, option
+from covcat.cli.options import OutputFormat, flag, ids
 from covcat.cli.session import Session, readable
 from covcat.errors import CovcatError, UsageError
 from covcat.store import accepted
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 def license_command(
     ctx: typer.Context,
     names: Annotated[list[str] | None, ids("Default: a table of all resources.", "ID")] = None,
-    accept: Annotated[
-        bool, option("--accept", "Record, in the data folder, that you accept these terms.")
-    ] = False,
+    accept: bool = flag("--accept", "Record, in the data folder, that you accept these terms."),
     output: OutputFormat = None,
 ) -> None:
     """Say what is known of a licence: what it allows, and where sources contradict each other.

@@ -4,7 +4,6 @@ import shlex
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
 
 import typer
 
@@ -12,7 +11,7 @@ from covcat.catalog import in_words
 from covcat.catalog.entries import CONTENT_FLAGS, USES, Resource
 from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unknown_for
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import Filters, OutputFormat, grouped, option
+from covcat.cli.options import Filters, OutputFormat, flag, grouped
 from covcat.cli.session import Session
 from covcat.cli.table import left_out_lines, prose, terminal_width
 from covcat.text import escaped, nearest, plural
@@ -39,9 +38,9 @@ def list_command(
     ctx: typer.Context,
     *,
     filters: Filters,
-    fetched: Annotated[bool, option("--fetched", "Only what is on disk.")] = False,
-    everything: Annotated[bool, option("--all", "The bundled sample too.")] = False,
-    survey: Annotated[bool, option("--survey", "The survey's Table 1, verbatim: 14 rows.")] = False,
+    fetched: bool = flag("--fetched", "Only what is on disk."),
+    everything: bool = flag("--all", "The bundled sample too."),
+    survey: bool = flag("--survey", "The survey's Table 1, verbatim: 14 rows."),
     output: OutputFormat = None,
 ) -> None:
     """List the resources of the catalog.

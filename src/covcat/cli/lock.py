@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
 
 import typer
 
 from covcat.cli.here import check_folder
-from covcat.cli.options import Names, new_file, option
+from covcat.cli.options import Names, flag, new_file
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.plan import Options, Plan
@@ -23,13 +22,9 @@ from covcat.text import format_size, plural
 def lock(
     ctx: typer.Context,
     names: Names = None,
-    output: Annotated[Path, new_file("The lock.")] = Path("covcat.lock"),
-    force: Annotated[
-        bool, option("--force", "Write over a FILE that is no lock, or a damaged one.")
-    ] = False,
-    check: Annotated[
-        bool, option("--check", "Write nothing; tell what differs from the lock.")
-    ] = False,
+    output: Path = new_file("The lock.", default=Path("covcat.lock")),
+    force: bool = flag("--force", "Write over a FILE that is no lock, or a damaged one."),
+    check: bool = flag("--check", "Write nothing; tell what differs from the lock."),
 ) -> None:
     """Pin what is here, for a paper or a CI job: releases, parts, and the digest of each file.
 

@@ -34,12 +34,10 @@ def register(app: typer.Typer) -> None:
 def export(
     ctx: typer.Context,
     name: Annotated[str | None, ids("A release on disk. Default: the one that is here.")] = None,
-    form: Annotated[
-        str, choice(FORMATS, f"{', '.join(FORMATS)}; unless named, by the suffix of --output.")
-    ] = "json",
-    output: Annotated[
-        Path | None, new_file("New; a bag needs it. Default, and -: stdout.", "FILE|DIR")
-    ] = None,
+    form: str = choice(
+        FORMATS, f"{', '.join(FORMATS)}; unless named, by the suffix of --output.", default="json"
+    ),
+    output: Path | None = new_file("New; a bag needs it. Default, and -: stdout.", "FILE|DIR"),
     force: Force = False,
 ) -> None:
     """Write the record of a release as other tools read it; a bag has its files too.

@@ -74,10 +74,15 @@ def one_of(name: str, words: Sequence[str]) -> dict[str, Any]:
 
 
 def choice(
-    words: Sequence[str], help: str = "", name: str = "--format", *short: str, metavar: str = "WORD"
+    words: Sequence[str],
+    help: str = "",
+    name: str = "--format",
+    *,
+    metavar: str = "WORD",
+    **how: Any,
 ) -> Any:
-    """Return an option that takes one of some words."""
-    return option(name, help or f"{', '.join(words)}.", metavar, *short, **one_of(name, words))
+    """Return an option of one command that takes one of some words."""
+    return value(name, help or f"{', '.join(words)}.", metavar, **one_of(name, words), **how)
 
 
 def word_of(name: str, help: str, metavar: str, words: Iterable[str]) -> Any:
@@ -85,9 +90,23 @@ def word_of(name: str, help: str, metavar: str, words: Iterable[str]) -> Any:
     return option(name, help, metavar, autocompletion=complete.one_of(*words))
 
 
-def option(name: str, help: str, metavar: str | None = None, *short: str, **how: Any) -> Any:
-    """Return an option."""
-    return typer.Option(*short, name, metavar=metavar, help=help, **how)
+def option(
+    name: str, help: str, metavar: str | None = None, *short: str, default: Any = ..., **how: Any
+) -> Any:
+    """Return an option that several commands have: where it is annotated is its default."""
+    return typer.Option(default, *short, name, metavar=metavar, help=help, **how)
+
+
+def value(
+    name: str, help: str, metavar: str | None = None, *short: str, default: Any = None, **how: Any
+) -> Any:
+    """Return an option of one command, in the place of its default."""
+    return option(name, help, metavar, *short, default=default, **how)
+
+
+def flag(name: str, help: str, *short: str) -> Any:
+    """Return a switch of one command, in the place of its default."""
+    return option(name, help, None, *short, default=False)
 
 
 def given(name: str, help: str = "", metavar: str | None = None, *short: str, **how: Any) -> Any:
@@ -97,7 +116,7 @@ def given(name: str, help: str = "", metavar: str | None = None, *short: str, **
 
 def new_file(help: str, metavar: str = "FILE", **how: Any) -> Any:
     """Return the option that says where to write."""
-    return option("--output", help, metavar, "-o", **how)
+    return value("--output", help, metavar, "-o", **how)
 
 
 def ids(help: str, metavar: str = "ID[@RELEASE]") -> Any:
@@ -107,12 +126,12 @@ def ids(help: str, metavar: str = "ID[@RELEASE]") -> Any:
 
 def ids_of(name: str, help: str) -> Any:
     """Return an option that takes the same."""
-    return option(name, help, "ID[@RELEASE]", autocompletion=complete.ids)
+    return value(name, help, "ID[@RELEASE]", autocompletion=complete.ids)
 
 
-def some_columns(name: str, help: str) -> Any:
+def some_columns(name: str, help: str, **how: Any) -> Any:
     """Return an option that takes columns of the image index, with commas between them."""
-    return option(name, help, "A,B,…", autocompletion=complete.columns)
+    return value(name, help, "A,B,…", autocompletion=complete.columns, **how)
 
 
 def a_path(text: str) -> Path:
@@ -124,13 +143,15 @@ def a_path(text: str) -> Path:
 
 def with_folders(help: str) -> Any:
     """Return the option that takes folders of a user's own pictures."""
-    return option("--with", help, "FOLDER", parser=a_path)
+    return value("--with", help, "FOLDER", parser=a_path)
 
 
 # ---- names and formats -------------------------------------------------------------------------
 
 Names = Annotated[Words, ids("Default: all that is here.")]
-OutputFormat = Annotated[str | None, choice(FORMATS, "table, tsv, csv, json, yaml or ids.")]
+OutputFormat = Annotated[
+    str | None, choice(FORMATS, "table, tsv, csv, json, yaml or ids.", default=...)
+]
 Include = Annotated[Words, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")]
 Exclude = Annotated[Words, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")]
 Force = Annotated[bool, option("--force", "Write over an --output that is a file.")]
@@ -264,7 +285,7 @@ class Filters:
             autocompletion=complete.one_of(*_MODALITIES),
         ),
     ] = None
-    has: Annotated[Words, choice(_HAS, "metadata or case-review.", "--has")] = None
+    has: Annotated[Words, choice(_HAS, "metadata or case-review.", "--has", default=...)] = None
     licenses: Annotated[
         Words,
         option(
@@ -274,10 +295,16 @@ class Filters:
     allows: Annotated[
         Words,
         choice(
-            USES, "commercial, derivatives or redistribution.", "--license-allows", metavar="USE"
+            USES,
+            "commercial, derivatives or redistribution.",
+            "--license-allows",
+            metavar="USE",
+            default=...,
         ),
     ] = None
-    access: Annotated[Words, choice(_ACCESSES, "open, account or browse.", "--access")] = None
+    access: Annotated[
+        Words, choice(_ACCESSES, "open, account or browse.", "--access", default=...)
+    ] = None
     fetchable: Annotated[
         bool, option("--fetchable", "What covcat can fetch, and what was found in it.")
     ] = False
@@ -318,7 +345,9 @@ Of = Annotated[
 Found = Annotated[
     bool, option("--found", "Rows of labels whose picture is here, be it in another set; found_in.")
 ]
-Columns = Annotated[str | None, some_columns("--columns", "Only these columns, in this order.")]
+Columns = Annotated[
+    str | None, some_columns("--columns", "Only these columns, in this order.", default=...)
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from covcat.cli import indexes, options, overlap_files
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import option
+from covcat.cli.options import flag
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.cli.shards import ShardOption
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from covcat.overlap.run import Found
 
 FORMATS = ("table", "csv", "tsv", "json")
+_WORDS = tuple(one.replace(" ", "-") for one in VERDICTS)
 MATRIX = (
     *("a_set", "a_pictures", "b_set", "b_pictures", "shared", "percent"),
     *("same_bytes", "same_pixels", "same_picture", "look"),
@@ -60,26 +61,18 @@ class _Answer:
 def overlap(
     ctx: typer.Context,
     names: options.Names = None,
-    folders: Annotated[
-        list[Path] | None, options.with_folders("Your pictures, too; repeatable.")
-    ] = None,
-    pairs: Annotated[
-        bool, option("--pairs", "One row for each two pictures that are the same.")
-    ] = False,
-    within: Annotated[bool, option("--within", "Also what is twice in one set.")] = False,
-    min_verdict: Annotated[
-        str,
-        options.choice(
-            [one.replace(" ", "-") for one in VERDICTS],
-            "The weakest: same-bytes, same-pixels, same-picture, look.",
-            "--min-verdict",
-        ),
-    ] = "same-picture",
-    check: Annotated[
-        bool, option("--check", "Exit 5 where the catalog claims something else.")
-    ] = False,
-    output_format: Annotated[str | None, options.choice(FORMATS)] = None,
-    output: Annotated[Path | None, options.new_file("Write to a new .csv, .tsv or .json.")] = None,
+    folders: list[Path] | None = options.with_folders("Your pictures, too; repeatable."),
+    pairs: bool = flag("--pairs", "One row for each two pictures that are the same."),
+    within: bool = flag("--within", "Also what is twice in one set."),
+    min_verdict: str = options.choice(
+        _WORDS,
+        "The weakest: same-bytes, same-pixels, same-picture, look.",
+        "--min-verdict",
+        default="same-picture",
+    ),
+    check: bool = flag("--check", "Exit 5 where the catalog claims something else."),
+    output_format: str | None = options.choice(FORMATS),
+    output: Path | None = options.new_file("Write to a new .csv, .tsv or .json."),
     force: options.Force = False,
     shard: ShardOption = None,
 ) -> None:
@@ -184,9 +177,7 @@ def _is_same(one: "FilePair") -> bool:
 
 
 def _sets(
-    releases: "Mapping[str, IndexedRelease]",
-    folders: Sequence[Path],
-    progress: Any,
+    releases: "Mapping[str, IndexedRelease]", folders: Sequence[Path], progress: Any
 ) -> list["PictureSet"]:
     """Return the sets by name; folders of one name are numbered."""
     from covcat.overlap.pictures import of_folder, of_index

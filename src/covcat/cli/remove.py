@@ -9,7 +9,7 @@ import typer
 
 from covcat.cli import here
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import DryRun, ids, option
+from covcat.cli.options import DryRun, flag, ids
 from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
 from covcat.cli.status import say_litter
@@ -25,14 +25,10 @@ _COUNTS = ("files", "bytes", "waiting_files", "waiting_bytes")
 def remove(
     ctx: typer.Context,
     names: Annotated[list[str], ids("An ID is all its releases.")],
-    partial: Annotated[
-        bool, option("--partial", "Only files that wait for the rest of a release.")
-    ] = False,
-    force: Annotated[
-        bool, option("--force", "Also recorded files that were changed since.")
-    ] = False,
+    partial: bool = flag("--partial", "Only files that wait for the rest of a release."),
+    force: bool = flag("--force", "Also recorded files that were changed since."),
     dry_run: DryRun = False,
-    yes: Annotated[bool, option("--yes", "Do not ask.", None, "-y")] = False,
+    yes: bool = flag("--yes", "Do not ask.", "-y"),
 ) -> None:
     """Delete releases that are here, and what waits of them; nothing that covcat did not make.
 

@@ -4,12 +4,12 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from covcat.cli import indexes, options, sources, status
-from covcat.cli.options import option
+from covcat.cli.options import flag, value
 from covcat.cli.printing import open_page
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -28,32 +28,23 @@ _FILE = Path("covcat-report.html")
 def report(
     ctx: typer.Context,
     names: options.Names = None,
-    output: Annotated[Path, options.new_file("Where to write it.", parser=options.a_path)] = _FILE,
+    output: Path = options.new_file("Where to write it.", parser=options.a_path, default=_FILE),
     force: options.Force = False,
     of: options.Of = None,
-    with_pictures: Annotated[
-        bool,
-        option(
-            "--with-pictures",
-            "Show pictures whatever their licence says: the page is for your own use.",
-        ),
-    ] = False,
-    pictures: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=0, max=1000, help="Of one finding and view; as many as fit, up to 8."
-        ),
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        option(
-            "--site",
-            "The catalog as a folder of pages instead, a page a resource.",
-            "FOLDER",
-            parser=options.a_path,
-        ),
-    ] = None,
-    opens: Annotated[bool, option("--open", "Show it in the browser, on a terminal.")] = False,
+    with_pictures: bool = flag(
+        "--with-pictures",
+        "Show pictures whatever their licence says: the page is for your own use.",
+    ),
+    pictures: int | None = value(
+        "--pictures", "Of one finding and view; as many as fit, up to 8.", "N", min=0, max=1000
+    ),
+    folder: Path | None = value(
+        "--site",
+        "The catalog as a folder of pages instead, a page a resource.",
+        "FOLDER",
+        parser=options.a_path,
+    ),
+    opens: bool = flag("--open", "Show it in the browser, on a terminal."),
 ) -> None:
     """Make one page of what is here: pictures, patients, what is missing, licences, how to cite.
 

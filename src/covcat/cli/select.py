@@ -2,14 +2,14 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from covcat.catalog.entries import USES
 from covcat.cli import cohorts, indexes, options
 from covcat.cli.formats import Rows
-from covcat.cli.options import option
+from covcat.cli.options import flag, value
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
@@ -29,35 +29,24 @@ def select(
     names: options.Names = None,
     *,
     labels: options.Labels,
-    allow_unknown: Annotated[
-        bool,
-        option("--allow-unknown-license", "Take images too whose licence is blank or unknown."),
-    ] = False,
+    allow_unknown: bool = flag(
+        "--allow-unknown-license", "Take images too whose licence is blank or unknown."
+    ),
     where: options.Where = None,
     one_per: options.OnePer = None,
     found_elsewhere: options.Found = False,
-    distinct: Annotated[
-        bool, option("--distinct", "Each picture once: --one-per picture.")
-    ] = False,
-    earlier: Annotated[
-        Path | None,
-        option(
-            "--from", "The query.json of a cohort, or its folder: make the same one again.", "FILE"
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None, options.new_file("New; without it, only counts.", "FILE|DIR")
-    ] = None,
+    distinct: bool = flag("--distinct", "Each picture once: --one-per picture."),
+    earlier: Path | None = value(
+        "--from", "The query.json of a cohort, or its folder: make the same one again.", "FILE"
+    ),
+    output: Path | None = options.new_file("New; without it, only counts.", "FILE|DIR"),
     force: options.Force = False,
-    form: Annotated[
-        str | None,
-        options.choice(
-            ("list", "csv", "links", "copies"),
-            "list of paths, csv, or a folder of links or copies; links point to the data "
-            "folder. Default: by the suffix of --output.",
-            "--as",
-        ),
-    ] = None,
+    form: str | None = options.choice(
+        ("list", "csv", "links", "copies"),
+        "list of paths, csv, or a folder of links or copies; links point to the data "
+        "folder. Default: by the suffix of --output.",
+        "--as",
+    ),
 ) -> None:
     """Choose the images that a licence and a protocol allow; say why not the others.
 

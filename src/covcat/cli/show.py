@@ -11,7 +11,7 @@ from covcat.catalog import in_words
 from covcat.catalog.citations import sentence, to_dict
 from covcat.catalog.entries import CONTENT_FLAGS, USES, PublishedCounts, Resource
 from covcat.catalog.filter import is_fetchable
-from covcat.cli.options import choice, ids, option
+from covcat.cli.options import choice, ids, value
 from covcat.cli.printing import bold, has_color, put, put_in_pager
 from covcat.cli.session import Session, envelope
 from covcat.cli.table import prose, terminal_width
@@ -165,10 +165,8 @@ def _is_id(session: Session, name: str) -> bool:
 def show(
     ctx: typer.Context,
     name: Annotated[str, ids("A resource, else a picture.", "ID|FILE|IMAGE_ID")],
-    output: Annotated[str, choice(FORMATS, "text, json or schema.org.")] = "text",
-    number: Annotated[
-        int | None, option("--slice", "Of a volume; by default its middle.", "N", min=1)
-    ] = None,
+    output: str = choice(FORMATS, "text, json or schema.org.", default="text"),
+    number: int | None = value("--slice", "Of a volume; by default its middle.", "N", min=1),
 ) -> None:
     """Show all that is known of one resource, or one picture with its labels.
 

@@ -5,13 +5,13 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from covcat.cli import cohorts, indexes, options
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import option
+from covcat.cli.options import value
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
@@ -48,44 +48,27 @@ def split(
     where: options.Where = None,
     one_per: options.OnePer = None,
     found_elsewhere: options.Found = False,
-    earlier: Annotated[
-        Path | None,
-        option("--from", "The query.json of a cohort, or its folder: split that.", "FILE"),
-    ] = None,
-    output: Annotated[
-        Path | None, options.new_file("A csv, or a new folder; else only counts.", "FILE|DIR")
-    ] = None,
-    shares: Annotated[
-        str | None,
-        option(
-            "--shares", f"Of train, val and test, such as {_SHARES} or train=0.8,test=0.2.", "A,B,C"
-        ),
-    ] = None,
-    stratify: Annotated[
-        str | None, options.some_columns("--stratify", "Balance these columns.")
-    ] = None,
-    seed: Annotated[
-        int | None, option("--seed", "This one; else the best of 1,000 is searched.", "N", min=0)
-    ] = None,
-    lock: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="The split.lock of an earlier split: who was there stays. "
-            "Default: the one beside --output.",
-        ),
-    ] = None,
-    named: Annotated[
-        str | None, options.some_columns("--columns", "Of the csv only these and split.")
-    ] = None,
-    form: Annotated[
-        str | None,
-        options.choice(
-            ("csv", "links", "copies"),
-            "csv, or a folder of links or copies. Default: by the suffix of --output.",
-            "--as",
-        ),
-    ] = None,
+    earlier: Path | None = value(
+        "--from", "The query.json of a cohort, or its folder: split that.", "FILE"
+    ),
+    output: Path | None = options.new_file("A csv, or a new folder; else only counts.", "FILE|DIR"),
+    shares: str | None = value(
+        "--shares", f"Of train, val and test, such as {_SHARES} or train=0.8,test=0.2.", "A,B,C"
+    ),
+    stratify: str | None = options.some_columns("--stratify", "Balance these columns."),
+    seed: int | None = value("--seed", "This one; else the best of 1,000 is searched.", "N", min=0),
+    lock: Path | None = value(
+        "--lock",
+        "The split.lock of an earlier split: who was there stays. "
+        "Default: the one beside --output.",
+        "FILE",
+    ),
+    named: str | None = options.some_columns("--columns", "Of the csv only these and split."),
+    form: str | None = options.choice(
+        ("csv", "links", "copies"),
+        "csv, or a folder of links or copies. Default: by the suffix of --output.",
+        "--as",
+    ),
     force: options.Force = False,
 ) -> None:
     """Split images into train, val and test so that no subject is on two sides.

@@ -30,18 +30,12 @@ def check(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE|DIR", help="Lists, or folders of pictures.")
     ],
-    of: Annotated[
-        list[str] | None,
-        options.ids_of(
-            "--of", "What the lists are of; else names are looked for in all that is here."
-        ),
-    ] = None,
-    folders: Annotated[
-        list[Path] | None,
-        options.with_folders(
-            "Where the pictures of the lists lie, if in no release; they are compared."
-        ),
-    ] = None,
+    of: list[str] | None = options.ids_of(
+        "--of", "What the lists are of; else names are looked for in all that is here."
+    ),
+    folders: list[Path] | None = options.with_folders(
+        "Where the pictures of the lists lie, if in no release; they are compared."
+    ),
     output_format: options.OutputFormat = None,
 ) -> None:
     """Judge lists of a split: which picture, patient or subject is on two sides.

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.here import check_folder
-from covcat.cli.options import At, OutputFormat, network, option
+from covcat.cli.options import At, OutputFormat, flag, network
 from covcat.cli.session import Session
 from covcat.digests import UNPUBLISHED
 from covcat.errors import (
@@ -38,9 +38,7 @@ _COLUMNS = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_a
 def status(
     ctx: typer.Context,
     output: OutputFormat = None,
-    report: Annotated[
-        bool, option("--report", "In Markdown, for a chat or a wiki, with licences.")
-    ] = False,
+    report: bool = flag("--report", "In Markdown, for a chat or a wiki, with licences."),
     at: At = None,
 ) -> None:
     """Tell what is here, and if it is complete and new.

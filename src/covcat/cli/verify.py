@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from covcat.cli.here import Here, releases
-from covcat.cli.options import At, Names, Transfer, a_path, grouped, option
+from covcat.cli.options import At, Names, Transfer, a_path, flag, grouped, value
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
@@ -46,28 +46,23 @@ def verify(
     ctx: typer.Context,
     names: Names = None,
     *,
-    quick: Annotated[
-        bool, option("--quick", "Compare sizes; hash only what was modified since it was fetched.")
-    ] = False,
-    repair: Annotated[bool, option("--repair", "Bring again what is damaged or missing.")] = False,
-    given: Annotated[
-        list[Path] | None,
-        option(
-            "--from",
-            "Repair with what you have: archive, file or folder; repeatable.",
-            "PATH",
-            parser=a_path,
-        ),
-    ] = None,
-    known_missing: Annotated[
-        bool, option("--known-missing", "What the manifest itself names as missing is right.")
-    ] = False,
+    quick: bool = flag(
+        "--quick", "Compare sizes; hash only what was modified since it was fetched."
+    ),
+    repair: bool = flag("--repair", "Bring again what is damaged or missing."),
+    given: list[Path] | None = value(
+        "--from",
+        "Repair with what you have: archive, file or folder; repeatable.",
+        "PATH",
+        parser=a_path,
+    ),
+    known_missing: bool = flag(
+        "--known-missing", "What the manifest itself names as missing is right."
+    ),
     password_file: PasswordFile = None,
     at: At = None,
     shard: ShardOption = None,
-    join: Annotated[
-        bool, option("--join", "Take what was found with --shard; read the others.")
-    ] = False,
+    join: bool = flag("--join", "Take what was found with --shard; read the others."),
     transfer: Transfer,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
