@@ -223,7 +223,7 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
     lines = [f"Y yes, N no, U unknown{sizes}{'; ? unknown' if 'images' in columns else ''}"]
     if "→" in drawn:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
-    elsewhere = [one.id for one in resources if _has_labels_only(one)]
+    elsewhere = [one.id for one in resources if getattr(one.default_release, "images_in", ())]
     if elsewhere and "images" in columns:
         lines.append(f"labels of images that are elsewhere: {', '.join(elsewhere)}")
     if asking := [one.id for one in resources if one.access == "account"]:
@@ -237,11 +237,6 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
         left_out, width, "`--format tsv`, a wider terminal, or `covcat show ID`"
     )
     return "\n" + "\n".join(folded) + "\n"
-
-
-def _has_labels_only(resource: Resource) -> bool:
-    release = resource.default_release
-    return release is not None and bool(release.images_in)
 
 
 def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:
