@@ -47,9 +47,8 @@ def _of(
     done: str,
     record: "Remade | None" = None,
 ) -> "Cohort":
-    found, failed = indexes.indexes(session, names)
-    if failed:  # what is made of some is not a part of what is made of all
-        raise indexes.refusal(failed, found, is_again=record is not None)
+    # what is made of some is not a part of what is made of all
+    found, _ = indexes.indexes(session, names, needs_all=True, is_again=record is not None)
     return of_indexes(session, found, rule, done, record)
 
 
@@ -64,7 +63,7 @@ def of_indexes(
     from covcat.imaging.cohort import Cohort
 
     parts = list(found.values())
-    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], done)
+    indexes.warn_of_doubles(session, parts, done)
     if rule.question.found:
         parts = found_rows.with_pictures(session, parts, rule.question, record)
     return Cohort(parts, rule)

@@ -82,11 +82,9 @@ def _group(
     from covcat.imaging.query import Question
 
     releases, failed = indexes.indexes(session, names)
-    indexes.warn_of_failures(session, failed)
     every = [one.index for one in releases.values()]
     found = count_groups(every, by, of, question, level)
-    pairs = [(one.resource, one.release) for one in releases.values()]
-    indexes.warn_of_doubles(session, pairs, "counted")
+    indexes.warn_of_doubles(session, releases.values(), "counted")
     _warn(session, every, question, of)
     if found.several:
         session.say(f"several findings: {plural(found.several, 'row')}, counted for each of them")

@@ -79,7 +79,7 @@ def images(
     chosen = found_rows.columns_of(columns, one_per, is_asked=found_elsewhere)
     question = replace(labels.question(where, one_per), with_files_only=not everything)
     found, failed = indexes.indexes(session, names)
-    _warn_of_releases(session, found.values(), failed)
+    _warn_of_releases(session, found.values())
     passing = _Passing()
     every = found_rows.elsewhere(session, found.values()) if found_elsewhere else []
     if every:
@@ -105,14 +105,11 @@ def images(
         raise indexes.without(failed, found, data)
 
 
-def _warn_of_releases(
-    session: Session, found: "Collection[IndexedRelease]", failed: indexes.Failed
-) -> None:
-    indexes.warn_of_failures(session, failed)
+def _warn_of_releases(session: Session, found: "Collection[IndexedRelease]") -> None:
     for one in found if session.verbose else ():
         for name in one.index.report.unmatched:
             session.say(f"not here: {indexes.cut(name)}")
-    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in found], "listed")
+    indexes.warn_of_doubles(session, found, "listed")
 
 
 def _warn(

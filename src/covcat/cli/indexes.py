@@ -48,9 +48,12 @@ def indexed(session: Session, resource: Resource, release: Release) -> "IndexedR
 
 
 def indexes(
-    session: Session, names: list[str] | None
+    session: Session, names: list[str] | None, *, needs_all: bool = False, is_again: bool = False
 ) -> "tuple[dict[str, IndexedRelease], Failed]":
-    """Return each release that is asked for with its index; say what became of its rows."""
+    """Return each release that is asked for with its index; say what became of its rows.
+
+    One that cannot be read is told and left out, or ends the command where it `needs_all`.
+    """
     from covcat.imaging.index import here
 
     def told(resource: Resource, release: Release) -> "IndexedRelease":
@@ -58,7 +61,11 @@ def indexes(
         tell(session, found.index)
         return found
 
-    return each(here(session.catalog, session.store, names or ()), told)
+    found, failed = each(here(session.catalog, session.store, names or ()), told)
+    if failed and needs_all:
+        raise refusal(failed, found, is_again=is_again)
+    warn_of_failures(session, failed)
+    return found, failed
 
 
 def keep_shares(session: Session, names: list[str] | None, shard: Shard) -> None:
@@ -147,13 +154,12 @@ def _together(
     return type(error)(text, cause=error.cause, hint=hint, details=error.details, data=data)
 
 
-def warn_of_doubles(
-    session: Session, releases: Sequence[tuple[Resource, Release]], done: str
-) -> None:
+def warn_of_doubles(session: Session, releases: "Iterable[IndexedRelease]", done: str) -> None:
     """Warn of images that are there twice: in a set that holds another, in two releases of one."""
-    for line in catalogs.find_overlaps(session.catalog, {one.id for one, _ in releases}):
+    counts = Counter(one.resource.id for one in releases)
+    for line in catalogs.find_overlaps(session.catalog, set(counts)):
         session.say(f"warning: {line}")
-    for id, number in Counter(one.id for one, _ in releases).items():
+    for id, number in counts.items():
         if number > 1:
             session.say(f"warning: {id}: {number} of its releases are {done} together")
 

@@ -87,10 +87,7 @@ def overlap(
     session: Session = ctx.obj
     form = overlap_files.form_of(session, output_format, output, force=force)
     weakest = cast("Verdict", re.sub("[_-]", " ", min_verdict))
-    found, failed = indexes.indexes(session, names)
-    if failed and names:
-        raise indexes.refusal(failed, found, is_again=False)
-    indexes.warn_of_failures(session, failed)
+    found, failed = indexes.indexes(session, names, needs_all=bool(names))
     if shard is not None:
         _describe_shares(session, found, shard)
         return

@@ -93,10 +93,7 @@ def _all_of(session: Session, names: list[str] | None) -> "tuple[Scope, indexes.
     """Return all of the releases that are asked for, and which cannot be read."""
     from covcat.report.scope import Scope
 
-    found, failed = indexes.indexes(session, names)
-    if failed and names:
-        raise indexes.refusal(failed, found, is_again=False)
-    indexes.warn_of_failures(session, failed)
+    found, failed = indexes.indexes(session, names, needs_all=bool(names))
     return Scope(tuple(found.values())), failed
 
 

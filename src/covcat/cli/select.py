@@ -69,10 +69,8 @@ def select(
         recorded = cohort_record.read(earlier)
         names, rule = [one.release for one in recorded.releases], recorded.rule
     chosen = _form(form, output, recorded, force=force)
-    found, failed = indexes.indexes(session, names)
-    if failed and names:  # the others are not what was asked for
-        raise indexes.refusal(failed, found, is_again=recorded is not None)
-    indexes.warn_of_failures(session, failed)
+    is_again = recorded is not None
+    found, failed = indexes.indexes(session, names, needs_all=bool(names), is_again=is_again)
     cohort = cohorts.of_indexes(session, found, rule, "chosen from", recorded)
     if recorded is not None:
         cohort_record.check_same_files(cohort, recorded)

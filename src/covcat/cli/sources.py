@@ -113,10 +113,7 @@ def _named(
     from covcat.overlap.chosen import Named, find_named
 
     asked = names if isinstance(chosen, Named) else [*chosen.releases]
-    found, failed = indexes.indexes(session, asked)
-    if failed and asked:
-        raise indexes.refusal(failed, found, is_again=False)
-    indexes.warn_of_failures(session, failed)
+    found, failed = indexes.indexes(session, asked, needs_all=bool(asked))
     every = [one.index for one in found.values()]
     if isinstance(chosen, Named):
         chosen = find_named(chosen, every, is_asked=bool(names))
