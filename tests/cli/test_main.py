@@ -415,14 +415,6 @@ def test_a_mark_is_explained_only_where_one_is_shown(covcat, monkeypatch) -> Non
     assert "*" not in legend
 
 
-def test_on_a_pipe_the_list_is_whole_at_any_width(covcat, monkeypatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    narrow = covcat("list").out
-    monkeypatch.setenv("COLUMNS", "200")
-    assert narrow == covcat("list").out
-    assert "…" not in narrow
-
-
 def recorded(name: str, **fields: object) -> None:
     """A second release on disk, with the sample's record changed."""
     here = Path("covcat-data/sample/1/manifest.json")
@@ -711,22 +703,6 @@ def test_any_encoding_can_show_everything(encoding: str) -> None:
         ran = process(*args, env=env)
         assert (ran.returncode, b"Traceback" in ran.stderr) == (0, False)
         ran.stdout.decode("utf-8" if args[0] == "cite" else encoding)  # a .bib is always UTF-8
-
-
-@pytest.mark.parametrize(
-    ("env", "args", "colored"),
-    [
-        ({}, ["--color", "always"], True),
-        ({"FORCE_COLOR": "1"}, [], True),
-        ({"FORCE_COLOR": "0"}, [], False),
-        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, [], False),
-        ({"NO_COLOR": "1"}, ["--color", "always"], True),
-        ({"COVCAT_COLOR": "never", "FORCE_COLOR": "1"}, [], False),
-    ],
-)
-def test_colour_follows_the_option_then_the_environment(env, args, colored: bool) -> None:
-    ran = process("show", "cohen", *args, env={**os.environ, **env})
-    assert (b"\x1b[" in ran.stdout) is colored
 
 
 def test_a_mirror_with_a_password_is_refused_without_showing_it() -> None:

@@ -224,9 +224,10 @@ def test_a_hint_with_a_command_stays_whole(seen: Seen, covcat, line: str) -> Non
 
 
 def test_a_pipe_has_every_line_whole(covcat, monkeypatch: pytest.MonkeyPatch) -> None:
-    for line in ("license cohen", "show kermany", "list --modality pet", ""):
+    for line in ("license cohen", "show kermany", "list --modality pet", "list", ""):
         monkeypatch.setenv("COLUMNS", "40")
         narrow = covcat(*line.split())
+        assert line != "list" or "…" not in narrow.out
         monkeypatch.setenv("COLUMNS", "200")
         assert narrow == covcat(*line.split())
 
@@ -281,15 +282,21 @@ def test_names_stand_out_in_help_on_a_terminal_and_nothing_moves(line: str, tmp_
         ("nosuch --color always", {}, True),  # what cannot be parsed has its colour, too
         ("list --nosuch", {"COVCAT_COLOR": "always"}, True),
         ("show nosuch", {"COVCAT_COLOR": "never", "FORCE_COLOR": "1"}, False),
+        ("show cohen --color always", {"NO_COLOR": "1"}, True),
+        ("show cohen", {"FORCE_COLOR": "1"}, True),
+        ("show cohen", {"FORCE_COLOR": "0"}, False),
+        ("show cohen", {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
-def test_errors_have_the_colour_that_is_asked_for(
+def test_errors_and_pages_have_the_colour_that_is_asked_for(
     covcat, monkeypatch: pytest.MonkeyPatch, line: str, environ: dict[str, str], colored: bool
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    err = covcat(*line.split(), mirror=None).err
-    assert err.startswith(f"{RED}error:{END} " if colored else "error: ")
+    ran = covcat(*line.split(), mirror=None)
+    assert ("\x1b[" in ran.out + ran.err) is colored
+    if ran.code:
+        assert ran.err.startswith(f"{RED}error:{END} " if colored else "error: ")
 
 
 @pytest.mark.parametrize(
