@@ -198,7 +198,7 @@ def test_fetching_by_a_licence_that_the_catalog_lacks_names_those_it_has(covcat)
         ),
         (["list", "--modality", "xyz"], "ct, xray, mri, ultrasound", "x-ray, cxr, mrt and us"),
         (["list", "--format", "jsn"], "table, tsv, csv, json", "did you mean `--format json`?"),
-        (["list", "--color", "alwyas"], "auto, always or never", "`--color always`?"),
+        (["list", "--color", "alwyas"], "auto, always, never", "`--color always`?"),
         (["fetch", "v7", "--limit-rate", "5X"], "500M or 2G", "such as --limit-rate 5M"),
         (["fetch", "v7", "--limit-rate", "0"], "500k or 5M", "such as --limit-rate 5M"),
         (["cache", "prune", "--older-than", "x"], "such as 14d", "such as --older-than 14d"),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import typer
 
 from covcat.cli import usage
+from covcat.cli.declare import flag, value
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import DryRun, OutputFormat, flag, value
+from covcat.cli.options import DryRun, OutputFormat
 from covcat.cli.session import Session
 from covcat.errors import UsageError
 from covcat.store import cached

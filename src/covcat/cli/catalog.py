@@ -12,7 +12,7 @@ from covcat.catalog.check import check_file, check_together
 from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import options as net
 from covcat.cli import usage
-from covcat.cli.options import flag, value
+from covcat.cli.declare import flag, value
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError, NotFoundError
 from covcat.text import plural

@@ -10,7 +10,7 @@ import typer
 
 from covcat.catalog import citations
 from covcat.catalog.entries import Citation, Resource
-from covcat.cli.options import choice, flag, ids, value
+from covcat.cli.declare import choice, flag, ids, value
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, put_document
 from covcat.errors import CovcatError, NotFoundError, UsageError

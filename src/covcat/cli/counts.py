@@ -10,8 +10,8 @@ from covcat.catalog.columns import Value
 from covcat.catalog.entries import Release, Resource
 from covcat.cli import found as found_rows
 from covcat.cli import indexes, options
+from covcat.cli.declare import choice, flag, grouped, some_columns, value
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import flag, value
 from covcat.cli.session import Session, without_ids
 from covcat.errors import IntegrityError, UsageError
 from covcat.store import manifest
@@ -26,13 +26,13 @@ FORMATS = ("table", "tsv", "csv", "json", "yaml")
 UNKNOWN = "(unknown)"
 
 
-@options.grouped
+@grouped
 def counts(
     ctx: typer.Context,
     names: options.Names = None,
     *,
-    by: str | None = options.some_columns("--by", "Columns: finding, view, sex, age …"),
-    of: str | None = options.choice(
+    by: str | None = some_columns("--by", "Columns: finding, view, sex, age …"),
+    of: str | None = choice(
         ("rows", "images", "patients", "pictures"),
         "Count rows of labels, images here, patients, or pictures: copies once.",
         "--of",
@@ -43,7 +43,7 @@ def counts(
     published: bool = flag("--published", "Count what the paper or README printed again."),
     labels: options.Labels,
     where: options.Where = None,
-    output: str | None = options.choice(FORMATS),
+    output: str | None = choice(FORMATS),
 ) -> None:
     """Count what is here, or compare it with what was published.
 

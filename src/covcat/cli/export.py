@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.cli import cohorts, indexes, options, sources
+from covcat.cli.declare import choice, grouped
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.errors import NotFoundError, UsageError
@@ -24,21 +25,19 @@ FORMS = ("imagefolder", "monai", "coco", "webdataset", "csv")
 _WAYS = ("links", "copies")
 
 
-@options.grouped
+@grouped
 def export(
     ctx: typer.Context,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new one.")],
     names: options.Names = None,
     *,
-    form: str = options.choice(FORMS, f"{', '.join(FORMS)}.", "--for", default=...),
+    form: str = choice(FORMS, f"{', '.join(FORMS)}.", "--for", default=...),
     labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
     found_elsewhere: options.Found = False,
     of: options.Of = None,
-    way: str | None = options.choice(
-        _WAYS, "links or copies; links point to the data folder.", "--as"
-    ),
+    way: str | None = choice(_WAYS, "links or copies; links point to the data folder.", "--as"),
 ) -> None:
     """Write a folder that a library for training loads: pictures, labels, the sides of a split.
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
+from covcat.cli.declare import choice, flag, value
 from covcat.cli.formats import Rows
-from covcat.cli.options import FORMATS, Exclude, Include, choice, flag, size, value
+from covcat.cli.options import FORMATS, Exclude, Include, size
 from covcat.cli.passwords import PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from covcat.archives.base import Opening, Padding
     from covcat.archives.extract import Extracted
     from covcat.archives.links import Handling
+    from covcat.archives.rules import Layout
     from covcat.progress import Progress
 
 T = TypeVar("T")
@@ -70,7 +72,6 @@ def extract(
     from covcat.archives.base import Opening
     from covcat.archives.by_hand import listed, unpacked
     from covcat.archives.kinds import stem_of
-    from covcat.archives.rules import Layout
     from covcat.names import unsafe_name, whole_of
 
     session: Session = ctx.obj
@@ -78,13 +79,7 @@ def extract(
     encoding = None if name_encoding is None else _encoding(name_encoding)
     opening = Opening(encoding, allows_padding=allow is not None)
     password = password_of(session, password_file)
-    layout = Layout(
-        include=tuple(include or ()),
-        exclude=tuple(exclude or ()),
-        nested=tuple(nested or ()),
-        links=cast("Handling | None", links),
-        command="covcat extract",
-    )
+    layout = _layout(include, exclude, nested, cast("Handling | None", links))
     name = whole_of(archive.name)
     paths, folder = [archive, *(more or ())], None
     if more and whole_of(more[-1].name).lower() != name.lower():
@@ -159,6 +154,20 @@ def _tell(
 def _tell_padding(session: Session, name: str, padding: "Padding | None") -> None:
     if padding:
         session.say(f"{name}: passed over {padding}")
+
+
+def _layout(
+    include: Include, exclude: Exclude, nested: list[str] | None, links: "Handling | None"
+) -> "Layout":
+    from covcat.archives.rules import Layout
+
+    return Layout(
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        nested=tuple(nested or ()),
+        links=links,
+        command="covcat extract",
+    )
 
 
 def _encoding(name: str) -> str:

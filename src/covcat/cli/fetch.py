@@ -11,21 +11,11 @@ from covcat.catalog.filter import Filter, left_out, to_fetch
 from covcat.catalog.in_words import least, sized, transferred
 from covcat.catalog.selection import Selection
 from covcat.cli import lock as locks
+from covcat.cli.declare import choice, flag, grouped, ids, ids_of, value
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import say_lacking
-from covcat.cli.options import (
-    Exclude,
-    Filters,
-    Include,
-    Transfer,
-    choice,
-    flag,
-    grouped,
-    ids,
-    ids_of,
-    value,
-)
+from covcat.cli.options import Exclude, Filters, Include, Transfer
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from covcat.catalog.files import AnyFile, File, Twin
+from covcat.cli.declare import ids
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import OutputFormat, ids
+from covcat.cli.options import OutputFormat
 from covcat.cli.session import Session
 from covcat.errors import NotFoundError
 from covcat.text import plural

@@ -16,8 +16,8 @@ from covcat.beside import build_beside
 from covcat.catalog.columns import NAMES, Record
 from covcat.cli import found as found_rows
 from covcat.cli import indexes, options
+from covcat.cli.declare import choice, flag, grouped, new_file
 from covcat.cli.formats import Rows
-from covcat.cli.options import flag
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, envelope
 from covcat.cli.shards import ShardOption
@@ -39,7 +39,7 @@ _SPARED = ("patient_id", "license", "modality", "sex", "age", "view")  # first t
 _LEAST = {"path": 30, "finding": 16, "license": 12}  # widths of what may be cut
 
 
-@options.grouped
+@grouped
 def images(
     ctx: typer.Context,
     names: options.Names = None,
@@ -52,8 +52,8 @@ def images(
     columns: options.Columns = None,
     paths: bool = flag("--paths", "Print the paths of the files, a line each."),
     null: bool = flag("--null", "With --paths: end each with NUL, for xargs -0.", "-0"),
-    output_format: str | None = options.choice(FORMATS, ", ".join(FORMATS), metavar="NAME"),
-    output: Path | None = options.new_file("Write to a new file."),
+    output_format: str | None = choice(FORMATS, ", ".join(FORMATS), metavar="NAME"),
+    output: Path | None = new_file("Write to a new file."),
     force: options.Force = False,
     shard: ShardOption = None,
 ) -> None:

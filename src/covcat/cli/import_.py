@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from covcat.cli import options as net
-from covcat.cli.options import flag, ids
+from covcat.cli.declare import a_path, flag, ids
 from covcat.cli.passwords import PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -21,7 +21,7 @@ def import_command(
         typer.Argument(
             metavar="PATH",
             help="Archives, files or folders; of volumes one, with the others beside it.",
-            parser=net.a_path,
+            parser=a_path,
         ),
     ],
     allow_missing: bool = flag("--allow-missing", "Keep what only lacks files."),

@@ -9,8 +9,9 @@ import typer
 from covcat.catalog import terms
 from covcat.catalog.entries import USES, Resource
 from covcat.cli import indexes
+from covcat.cli.declare import flag, ids
 from covcat.cli.formats import Rows
-from covcat.cli.options import OutputFormat, flag, ids
+from covcat.cli.options import OutputFormat
 from covcat.cli.session import Session, readable
 from covcat.errors import CovcatError, UsageError
 from covcat.store import accepted

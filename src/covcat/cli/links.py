@@ -8,8 +8,9 @@ import typer
 
 from covcat.catalog.entries import Release, Resource
 from covcat.cli import options as net
+from covcat.cli.declare import ids
 from covcat.cli.formats import Rows
-from covcat.cli.options import OutputFormat, ids
+from covcat.cli.options import OutputFormat
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError, NetworkError

@@ -10,8 +10,9 @@ import typer
 from covcat.catalog import in_words
 from covcat.catalog.entries import CONTENT_FLAGS, USES, Resource
 from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unknown_for
+from covcat.cli.declare import flag, grouped
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import Filters, OutputFormat, flag, grouped
+from covcat.cli.options import Filters, OutputFormat
 from covcat.cli.session import Session
 from covcat.cli.table import left_out_lines, prose, terminal_width
 from covcat.text import escaped, nearest, plural

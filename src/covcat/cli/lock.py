@@ -6,8 +6,9 @@ from shlex import quote
 
 import typer
 
+from covcat.cli.declare import flag, new_file
 from covcat.cli.here import check_folder
-from covcat.cli.options import Names, flag, new_file
+from covcat.cli.options import Names
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.plan import Options, Plan

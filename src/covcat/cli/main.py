@@ -16,7 +16,7 @@ import typer
 
 from covcat import setting_files, stopping
 from covcat.cli import complete, help, printing, usage
-from covcat.cli.options import given, one_of
+from covcat.cli.declare import given, one_of
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, put_error, readable
 from covcat.cli.table import terminal_width

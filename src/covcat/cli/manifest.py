@@ -11,7 +11,8 @@ import typer
 
 from covcat import export as exports
 from covcat.cli import here, usage
-from covcat.cli.options import Force, Names, check_force, choice, ids, new_file
+from covcat.cli.declare import choice, ids, new_file
+from covcat.cli.options import Force, Names, check_force
 from covcat.cli.printing import put
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, envelope, put_document

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 from covcat.cli import indexes, options, overlap_files
+from covcat.cli.declare import choice, flag, new_file, with_folders
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import flag
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.cli.shards import ShardOption
@@ -61,18 +61,18 @@ class _Answer:
 def overlap(
     ctx: typer.Context,
     names: options.Names = None,
-    folders: list[Path] | None = options.with_folders("Your pictures, too; repeatable."),
+    folders: list[Path] | None = with_folders("Your pictures, too; repeatable."),
     pairs: bool = flag("--pairs", "One row for each two pictures that are the same."),
     within: bool = flag("--within", "Also what is twice in one set."),
-    min_verdict: str = options.choice(
+    min_verdict: str = choice(
         _WORDS,
         "The weakest: same-bytes, same-pixels, same-picture, look.",
         "--min-verdict",
         default="same-picture",
     ),
     check: bool = flag("--check", "Exit 5 where the catalog claims something else."),
-    output_format: str | None = options.choice(FORMATS),
-    output: Path | None = options.new_file("Write to a new .csv, .tsv or .json."),
+    output_format: str | None = choice(FORMATS),
+    output: Path | None = new_file("Write to a new .csv, .tsv or .json."),
     force: options.Force = False,
     shard: ShardOption = None,
 ) -> None:

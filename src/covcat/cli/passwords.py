@@ -7,7 +7,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from covcat.cli.options import option
+from covcat.cli.declare import option
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.files import disk_error

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from covcat.cli import here
-from covcat.cli.options import ids
+from covcat.cli.declare import ids
 from covcat.cli.session import Session
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from covcat.cli.declare import grouped
 from covcat.cli.here import split
-from covcat.cli.options import Names, StoreAddress, Transport, grouped
+from covcat.cli.options import Names, StoreAddress, Transport
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
 from covcat.errors import CovcatError, NotFoundError, SeveralError

@@ -4,8 +4,9 @@ import time
 
 import typer
 
+from covcat.cli.declare import grouped
 from covcat.cli.here import releases
-from covcat.cli.options import Names, StoreAddress, Transport, grouped
+from covcat.cli.options import Names, StoreAddress, Transport
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.text import format_size, plural, took

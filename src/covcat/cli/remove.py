@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from covcat.cli import here
+from covcat.cli.declare import flag, ids
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import DryRun, flag, ids
+from covcat.cli.options import DryRun
 from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
 from covcat.cli.status import say_litter

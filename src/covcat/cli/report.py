@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from covcat.cli import indexes, options, sources, status
-from covcat.cli.options import flag, value
+from covcat.cli.declare import a_path, flag, new_file, value
 from covcat.cli.printing import open_page
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -28,7 +28,7 @@ _FILE = Path("covcat-report.html")
 def report(
     ctx: typer.Context,
     names: options.Names = None,
-    output: Path = options.new_file("Where to write it.", parser=options.a_path, default=_FILE),
+    output: Path = new_file("Where to write it.", parser=a_path, default=_FILE),
     force: options.Force = False,
     of: options.Of = None,
     with_pictures: bool = flag(
@@ -42,7 +42,7 @@ def report(
         "--site",
         "The catalog as a folder of pages instead, a page a resource.",
         "FOLDER",
-        parser=options.a_path,
+        parser=a_path,
     ),
     opens: bool = flag("--open", "Show it in the browser, on a terminal."),
 ) -> None:

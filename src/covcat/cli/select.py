@@ -8,8 +8,8 @@ import typer
 
 from covcat.catalog.entries import USES
 from covcat.cli import cohorts, indexes, options
+from covcat.cli.declare import choice, flag, grouped, new_file, value
 from covcat.cli.formats import Rows
-from covcat.cli.options import flag, value
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
@@ -23,7 +23,7 @@ _NAMED = 8  # licences that stderr names
 _TABLES = (".tsv", ".jsonl", ".json", ".parquet", ".sqlite", ".db", ".xlsx")
 
 
-@options.grouped
+@grouped
 def select(
     ctx: typer.Context,
     names: options.Names = None,
@@ -39,9 +39,9 @@ def select(
     earlier: Path | None = value(
         "--from", "The query.json of a cohort, or its folder: make the same one again.", "FILE"
     ),
-    output: Path | None = options.new_file("New; without it, only counts.", "FILE|DIR"),
+    output: Path | None = new_file("New; without it, only counts.", "FILE|DIR"),
     force: options.Force = False,
-    form: str | None = options.choice(
+    form: str | None = choice(
         ("list", "csv", "links", "copies"),
         "list of paths, csv, or a folder of links or copies; links point to the data "
         "folder. Default: by the suffix of --output.",

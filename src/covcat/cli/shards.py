@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from covcat.cli.options import option
+from covcat.cli.declare import option
 from covcat.engine import shards
 from covcat.engine.shards import Shard
 from covcat.errors import UsageError

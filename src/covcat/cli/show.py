@@ -11,7 +11,7 @@ from covcat.catalog import in_words
 from covcat.catalog.citations import sentence, to_dict
 from covcat.catalog.entries import CONTENT_FLAGS, USES, PublishedCounts, Resource
 from covcat.catalog.filter import is_fetchable
-from covcat.cli.options import choice, ids, value
+from covcat.cli.declare import choice, ids, value
 from covcat.cli.printing import bold, has_color, put, put_in_pager
 from covcat.cli.session import Session, envelope
 from covcat.cli.table import prose, terminal_width

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 from covcat.cli import cohorts, indexes, options
+from covcat.cli.declare import choice, grouped, new_file, some_columns, value
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import value
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
     app.command("split check")(check)
 
 
-@options.grouped
+@grouped
 def split(
     ctx: typer.Context,
     names: options.Names = None,
@@ -51,11 +51,11 @@ def split(
     earlier: Path | None = value(
         "--from", "The query.json of a cohort, or its folder: split that.", "FILE"
     ),
-    output: Path | None = options.new_file("A csv, or a new folder; else only counts.", "FILE|DIR"),
+    output: Path | None = new_file("A csv, or a new folder; else only counts.", "FILE|DIR"),
     shares: str | None = value(
         "--shares", f"Of train, val and test, such as {_SHARES} or train=0.8,test=0.2.", "A,B,C"
     ),
-    stratify: str | None = options.some_columns("--stratify", "Balance these columns."),
+    stratify: str | None = some_columns("--stratify", "Balance these columns."),
     seed: int | None = value("--seed", "This one; else the best of 1,000 is searched.", "N", min=0),
     lock: Path | None = value(
         "--lock",
@@ -63,8 +63,8 @@ def split(
         "Default: the one beside --output.",
         "FILE",
     ),
-    named: str | None = options.some_columns("--columns", "Of the csv only these and split."),
-    form: str | None = options.choice(
+    named: str | None = some_columns("--columns", "Of the csv only these and split."),
+    form: str | None = choice(
         ("csv", "links", "copies"),
         "csv, or a folder of links or copies. Default: by the suffix of --output.",
         "--as",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from covcat.cli import indexes, options
+from covcat.cli.declare import ids_of, with_folders
 from covcat.cli.formats import Rows
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
@@ -30,10 +31,10 @@ def check(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE|DIR", help="Lists, or folders of pictures.")
     ],
-    of: list[str] | None = options.ids_of(
+    of: list[str] | None = ids_of(
         "--of", "What the lists are of; else names are looked for in all that is here."
     ),
-    folders: list[Path] | None = options.with_folders(
+    folders: list[Path] | None = with_folders(
         "Where the pictures of the lists lie, if in no release; they are compared."
     ),
     output_format: options.OutputFormat = None,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from covcat.cli.declare import flag
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.here import check_folder
-from covcat.cli.options import At, OutputFormat, flag, network
+from covcat.cli.options import At, OutputFormat, network
 from covcat.cli.session import Session
 from covcat.digests import UNPUBLISHED
 from covcat.errors import (

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from covcat.cli.declare import a_path, flag, grouped, value
 from covcat.cli.here import Here, releases
-from covcat.cli.options import At, Names, Transfer, a_path, flag, grouped, value
+from covcat.cli.options import At, Names, Transfer
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
