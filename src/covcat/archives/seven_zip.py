@@ -28,11 +28,11 @@ from covcat.archives.base import (
     folder_name,
 )
 from covcat.archives.joined import Crc32, MemberPart, split
-from covcat.archives.sandbox import State, check_unchanged, run_tool, states_of
+from covcat.archives.sandbox import State, check_unchanged, states_of
 from covcat.archives.seven_zip_folder import Folder
 from covcat.archives.seven_zip_header import AES, START, Item, Streams, read_header
 from covcat.archives.streams import MAX_MEMORY, Flow
-from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
+from covcat.archives.tools import Tool, seven_zip_tool
 from covcat.errors import ExtractionError
 
 IS_STREAM = False
@@ -120,15 +120,11 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
             unpacked = _unpacked(source.stream, streams, source.password)
             split(Flow(unpacked).piece, parts, open_member)
         return
-    form, first, inputs = "7z", ARCHIVE, {ARCHIVE: source.path}
-    if source.volumes:  # whatever cut them: to 7-Zip they are called as it calls its own
-        inputs = {f"{ARCHIVE}.{at:03}": path for at, path in enumerate(source.volumes, start=1)}
-        form, first = "7z.split", min(inputs)
     size = sum(one.size for one in parts)
     with (
         decrypting(unproved),
         check_unchanged(ours[0].states),
-        run_tool(tool.command(form, first), inputs, size, password=password) as out,
+        tool.run_on(source, "7z", size, password) as out,
     ):
         split(out.read, parts, open_member)
         out.end()

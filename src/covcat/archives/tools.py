@@ -6,15 +6,15 @@ a banner among the bytes: a program's name says little.
 
 import base64
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from covcat.archives.base import BadArchiveError
-from covcat.archives.sandbox import find_programs, is_trusted, run_tool
+from covcat.archives.base import BadArchiveError, Source
+from covcat.archives.sandbox import Output, find_programs, is_trusted, run_tool
 from covcat.errors import ExtractionError
 from covcat.files import IS_WINDOWS
 
@@ -77,6 +77,16 @@ class Tool:
         if arguments is _SEVEN_ZIP:  # else it would try every format it knows, and look for SFX
             arguments = (*arguments, "-t" + form.replace(" ", "").removesuffix("4").lower())
         return [self.path, *arguments, f"./{archive}"]
+
+    def run_on(
+        self, source: Source, form: str, size: int, password: str | None
+    ) -> AbstractContextManager[Output]:
+        """Run 7-Zip on an archive, or on its volumes, which it is given under names of its own."""
+        first, inputs = ARCHIVE, {ARCHIVE: source.path}
+        if source.volumes:
+            inputs = {f"{ARCHIVE}.{at:03}": path for at, path in enumerate(source.volumes, start=1)}
+            first, form = min(inputs), f"{form}.split"
+        return run_tool(self.command(form, first), inputs, size, password=password)
 
 
 @dataclass(frozen=True, slots=True)

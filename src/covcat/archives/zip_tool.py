@@ -20,9 +20,9 @@ from covcat.archives.base import (
     describe,
 )
 from covcat.archives.joined import Crc32, MemberPart, split
-from covcat.archives.sandbox import check_unchanged, run_tool, states_of
+from covcat.archives.sandbox import check_unchanged, states_of
 from covcat.archives.streams import Flow
-from covcat.archives.tools import ARCHIVE, zip_tool
+from covcat.archives.tools import zip_tool
 from covcat.archives.zip_directory import AES
 from covcat.archives.zip_member import PPMD, ZipMember
 from covcat.errors import ExtractionError
@@ -49,14 +49,8 @@ def unpack(source: Source, listed: Sequence[ZipMember], writers: Mapping[int, Wr
     states = states_of(source)
     with check_unchanged(states), decrypting(password):
         if (tool := zip_tool()) is not None:
-            form, first, inputs = "zip", ARCHIVE, {ARCHIVE: source.path}
-            if source.volumes:
-                numbered = enumerate(source.volumes, start=1)
-                inputs = {f"{ARCHIVE}.{at:03}": path for at, path in numbered}
-                form, first = "zip.split", min(inputs)
             size = sum(one.size for one in listed)
-            command = tool.command(form, first)
-            with run_tool(command, inputs, size, password=password) as out:
+            with tool.run_on(source, "zip", size, password) as out:
                 split(out.read, _parts(listed), lambda member: writers.get(member.number))
                 out.end()
         elif any(one.method in (AES, PPMD) for one in wanted):
