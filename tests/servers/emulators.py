@@ -27,7 +27,7 @@ def running(*command: str) -> Iterator[tuple[str, httpx.Client]]:
     url, quiet = f"http://127.0.0.1:{port}", subprocess.DEVNULL
     with (
         subprocess.Popen(words, stdout=quiet, stderr=quiet) as server,
-        httpx.Client(transport=httpx.HTTPTransport(retries=8), base_url=url) as client,
+        httpx.Client(transport=httpx.HTTPTransport(retries=8), base_url=url, timeout=120) as client,
     ):
         try:
             yield url, client
