@@ -60,18 +60,29 @@ class Article:
 
     def as_json(self) -> dict[str, Any]:
         """Return the article; of its files only the first ten."""
-        cc0 = {"name": "CC0", "url": "https://creativecommons.org/publicdomain/zero/1.0/"}
+        own = f"https://{API}/v2/articles/{self.id}"
         return {
             "id": int(self.id),
             "title": "A made-up article",
             "doi": self.doi,
+            "url": own,
+            "url_public_html": f"https://{SITE}/articles/dataset/Made_up/{self.id}",
+            "url_public_api": own,
             "published_date": "2021-01-05T10:00:00Z",
             "defined_type_name": "dataset",
             "files": self.file_list()[:_IN_ARTICLE],
             "folder_structure": dict(self.folders),
+            "size": sum(len(data) for _, data in self.files.values()),
             "version": int(self.number),
+            "has_linked_file": bool(self.links),
             "authors": [{"id": 1, "full_name": "Made Up", "is_active": True, "orcid_id": ""}],
-            "license": {"value": 2, **cc0},
+            "citation": "Made up.",
+            "status": "public",
+            "license": {
+                "value": 2,
+                "name": "CC0",
+                "url": "https://creativecommons.org/publicdomain/zero/1.0/",
+            },
             **dict.fromkeys(_SHUT, False),
         }
 

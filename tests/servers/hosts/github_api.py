@@ -77,17 +77,34 @@ class Api:
         listed = list(commit.walk(folder)) if is_deep else commit.level(folder)
         rows = [one.row(path.removeprefix(folder), mode, sha) for path, mode, sha in listed]
         most = len(rows) // 2 if self.truncates and is_deep else 100_000
-        cut = {"tree": rows[:most], "truncated": len(rows) > most}
-        return self._json({"sha": commit.trees[folder], **cut})
+        sha = commit.trees[folder]
+        value = {
+            "sha": sha,
+            "url": f"https://{HOST}/repos/{one.name}/git/trees/{sha}",
+            "tree": rows[:most],
+            "truncated": len(rows) > most,
+        }
+        return self._json(value)
 
     def _commit(self, one: Repository, ref: str) -> Reply:
         commit = one.find(ref)
         if commit is None:
             return self._error(422, f"No commit found for SHA: {ref}")
+        own, tree = f"https://{HOST}/repos/{one.name}", commit.trees[""]
         person = {"name": "Made Up", "email": "made@up.example", "date": _TIME}
-        tree = {"sha": commit.trees[""]}
-        about = {"committer": person, "message": "Made up", "tree": tree}
-        return self._json({"sha": commit.sha, "commit": about})
+        value = {
+            "sha": commit.sha,
+            "commit": {
+                "author": person,
+                "committer": person,
+                "message": "Made up",
+                "tree": {"sha": tree, "url": f"{own}/git/trees/{tree}"},
+                "url": f"{own}/git/commits/{commit.sha}",
+            },
+            "url": f"{own}/commits/{commit.sha}",
+            "html_url": f"https://github.com/{one.name}/commit/{commit.sha}",
+        }
+        return self._json(value)
 
     def _headers(self) -> dict[str, str]:
         most = 60 if self.limit is None else self.limit
@@ -128,20 +145,32 @@ def _about(one: Repository) -> dict[str, Any]:
         "id": one.number,
         "name": name,
         "full_name": one.name,
+        "private": False,
         "owner": {"login": owner},
+        "html_url": f"https://github.com/{one.name}",
         "default_branch": one.branch,
     }
 
 
 def release(one: Repository, tag: str, assets: list[dict[str, Any]]) -> dict[str, Any]:
-    number = len(one.releases) + 1
-    return {"id": number, "tag_name": tag, "published_at": _TIME, "assets": assets}
+    own, number = f"https://{HOST}/repos/{one.name}", len(one.releases) + 1
+    return {
+        "url": f"{own}/releases/{number}",
+        "id": number,
+        "tag_name": tag,
+        "name": tag,
+        "draft": False,
+        "prerelease": False,
+        "published_at": _TIME,
+        "assets": assets,
+    }
 
 
 def asset(
     one: Repository, tag: str, id: int, name: str, size: int, digest: str | None
 ) -> dict[str, Any]:
     return {
+        "url": f"https://{HOST}/repos/{one.name}/releases/assets/{id}",
         "id": id,
         "name": name,
         "content_type": "application/octet-stream",

@@ -133,13 +133,17 @@ class Kaggle(Site):
         return redirect(link, 302, *_VERSION)
 
     def _view(self, version: Version) -> dict[str, Any]:
+        owner = version.ref.partition("/")[0]
         known = self._versions[version.ref]
         return {
             "id": version.id,
             "ref": version.ref,
             "creatorName": "Made Up",
+            "totalBytes": len(version.bundle),
+            "url": f"https://{HOST}/datasets/{version.ref}",
             "licenseName": "CC0: Public Domain",
             "ownerName": "Made Up",
+            "ownerRef": owner,
             "title": "A made-up data set",
             "currentVersionNumber": max(int(one.number) for one in known),
             "versions": [

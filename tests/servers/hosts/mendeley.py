@@ -23,6 +23,7 @@ HOST = "data.mendeley.com"
 REGION = "eu-west-1"
 FILES = "prod-dcd-datasets-public-files-eu-west-1"
 DOWNLOADS = ("/public-files/", "/public-api/zip/")  # what Cloudflare blocks first
+_SITE = f"https://{HOST}"
 _DATE = "2021-01-05"
 _TIME = f"{_DATE}T10:00:00.000Z"
 _CLOUDFLARE = (("Server", "cloudflare"), ("CF-RAY", "made-up"))
@@ -126,7 +127,7 @@ class Mendeley(Site):
         start = int(query.get("$start", "0"))
         most = int(query.get("$limit", "1000"))
         inside = [file for file in version.files if file.folder == folder]
-        return _json([self._entry(file) for file in inside[start : start + most]])
+        return _json([self._entry(version.dataset, file) for file in inside[start : start + most]])
 
     def _download(self, id: str, file_id: str) -> Reply:
         every = (file for one in self._versions.get(id, []) for file in one.files)
@@ -142,21 +143,29 @@ class Mendeley(Site):
             "id": version.dataset,
             "doi": {"id": f"10.17632/{version.dataset}.{version.number}", "status": "registered"},
             "name": "A made-up data set",
+            "description": "Made up.",
             "contributors": [{"first_name": "Made", "last_name": "Up", "contribution": ""}],
             "version": int(version.number),
             "publish_date": _TIME,
             "data_licence": {
+                "id": str(uuid5(NAMESPACE_URL, licence)),
                 "short_name": "CC BY 4.0",
                 "full_name": licence,
                 "url": "http://creativecommons.org/licenses/by/4.0",
             },
-            "files": [self._entry(file) for file in version.files if file.folder == "root"],
+            "available": True,
+            "files": [
+                self._entry(version.dataset, file)
+                for file in version.files
+                if file.folder == "root"
+            ],
         }
 
-    def _entry(self, file: File) -> dict[str, Any]:
+    def _entry(self, dataset: str, file: File) -> dict[str, Any]:
         self._reads += 1  # the time of expiry is another one at each read
         century = 100 * 365.25 * 86400 + self._reads
         expiry = datetime.fromtimestamp(self._now() + century, UTC)
+        own = f"{_SITE}/public-files/datasets/{dataset}/files/{file.id}"
         return {
             "filename": file.path.rpartition("/")[2],
             "id": file.id,
@@ -166,9 +175,13 @@ class Mendeley(Site):
                 "sha256_hash": sha256(file.data),
                 "content_type": "application/octet-stream",
                 "size": len(file.data),
+                "created_date": _TIME,
+                "download_url": f"{own}/file_downloaded",
+                "view_url": f"{own}/file_viewed",
                 "download_expiry_time": expiry.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             },
             "size": len(file.data),
+            "last_modified_date": _TIME,
             "status": "COMPLETED",
         }
 

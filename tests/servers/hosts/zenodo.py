@@ -35,18 +35,23 @@ class Record:
     concept: str
     files: Mapping[str, bytes]
     sent: Mapping[str, bytes]
+    index: int
     version: str = "1"
     license: str = "cc-by-4.0"
     restricted: bool = False
 
-    def as_json(self, shape: str) -> dict[str, Any]:
+    def as_json(self, *, is_last: bool, shape: str) -> dict[str, Any]:
         """Return what the API says, in today's shape or in that of some days of October 2023."""
         row = self._row_of_october_2023 if shape == "2023-10" else self._row
+        parent = {"pid_type": "recid", "pid_value": self.concept}
+        api, page = f"{SITE}/api/records/{self.id}", f"{SITE}/records/{self.id}"
         doi = f"10.5281/zenodo.{self.id}"
         return {
+            "created": "2021-01-05T10:00:00.641590+00:00",
             "id": int(self.id),
             "conceptrecid": self.concept,
             "doi": doi,
+            "conceptdoi": f"10.5281/zenodo.{self.concept}",
             "metadata": {
                 "title": "A made-up record",
                 "doi": doi,
@@ -56,8 +61,14 @@ class Record:
                 "version": self.version,
                 "resource_type": {"title": "Dataset", "type": "dataset"},
                 "license": {"id": self.license},
+                "relations": {
+                    "version": [{"index": self.index, "is_last": is_last, "parent": parent}]
+                },
             },
             "title": "A made-up record",
+            "links": {"self": api, "self_html": page, "latest": f"{api}/versions/latest"},
+            "recid": self.id,
+            "revision": 4,
             "files": [] if self.restricted else [row(key) for key in self.files],
             "status": "published",
         }
@@ -121,9 +132,12 @@ class Zenodo(Site):
         What comes of a `wrong` file is not what is listed.
         """
         parent = concept or str(int(record) - 1)
+        others = [one for id, one in self._records.items() if id != record]
+        index = sum(one.concept == parent for one in others)
         sent = {key: spoilt(data) if key in wrong else data for key, data in files.items()}
-        known = (record, parent, dict(files), sent, version, license, restricted)
-        self._records[record] = Record(*known)
+        self._records[record] = Record(
+            record, parent, dict(files), sent, index, version, license, restricted
+        )
 
     def files(self, record: str) -> dict[str, bytes]:
         return dict(self._records[record].files) if record in self._records else {}
@@ -169,10 +183,11 @@ class Zenodo(Site):
         record = self._records.get(id)
         if record is None:
             return self._error(404, "The persistent identifier does not exist.")
+        latest = self._latest(record)
         if rest == ["versions", "latest"]:
-            return redirect(f"{SITE}/api/records/{self._latest(record).id}")
+            return redirect(f"{SITE}/api/records/{latest.id}")
         if not rest:
-            found = record.as_json(self.shape)
+            found = record.as_json(is_last=latest is record, shape=self.shape)
             page = f'<{SITE}/records/{record.id}> ; rel="alternate" ; type="text/html"'
             return as_json(found, 200, [*self._limits(), ("Link", page)])
         if self._is_refused(request, record):
