@@ -57,10 +57,13 @@ def own() -> Iterator[Cluster]:
         yield Cluster(held, free_port())
 
 
-def drive(cluster: Cluster, *texts: str) -> subprocess.Popen[str]:
+PATIENT = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "30s"}  # where who is away comes again
+
+
+def drive(cluster: Cluster, *texts: str, **more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", DRIVE, cluster.address, "log", *texts]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment(), text=True, **pipes)
+    return subprocess.Popen(command, env=environment(**more), text=True, **pipes)
 
 
 def begun() -> None:
@@ -268,7 +271,7 @@ def test_what_workers_die_on_is_tried_here_and_given_up_alone(own):
 def test_a_scheduler_that_is_restarted_is_found_again(own):
     for name in ("scheduler", "alone-1"):
         own.begin(name)
-    ran = drive(own, *SLOW)
+    ran = drive(own, *SLOW, **PATIENT)
     begun()
     own.kill("scheduler")
     own.kill("alone-1")
