@@ -1,6 +1,7 @@
 """fetch, end to end through the command line against a loopback server."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -323,6 +324,17 @@ def test_a_plan_ends_with_what_all_of_it_takes(covcat, shelf, monkeypatch) -> No
         covcat, "medseg", "one"
     )
     assert "in all" not in _plan_of(covcat, "sirm")
+
+
+@pytest.mark.parametrize("name", ["covid-19-ar", "cohen"])
+def test_a_plan_of_a_part_that_is_nothing_ends_as_the_fetch_would(covcat, name) -> None:
+    said = "is one of '--include=nosuch*'"
+    check_said(covcat("fetch", name, "--include", "nosuch*", "-n"), 3, said)
+    document = json.loads(covcat("fetch", name, "--include", "nosuch*", "-n", "--json").out)
+    assert said in document["error"]["message"]
+    assert document["data"]["total"]["downloads"] == 0
+    both = covcat("fetch", name, "figure1", "--include", "nosuch*", "-n")
+    check_said(both, 3, "2 of 2 have no file that is asked for: ")
 
 
 def _plan_of(covcat, *names: str) -> str:

@@ -162,24 +162,40 @@ def _selection(include: Include, exclude: Exclude, count: int | None) -> Selecti
 
 
 def _print_plan(session: Session, plan: Plan) -> None:
-    """Print what would be done, and all of it together; a plan that cannot fit is an error."""
+    """Print what would be done, and all of it together; what cannot be done so is an error."""
     from covcat.fetching import run
 
     total = run.total(plan, session.catalog, session.store)
     rows = [_row(session, step) for step in plan]
     steps = [{name: row[name] for name in FOR_PROGRAMS} for row in rows]
     data = {"dry_run": True, "steps": steps, "total": asdict(total)}
-    refusal = None
-    try:
-        run.check_fits(total, session.store)
-    except DiskError as error:
-        error.data, refusal = data, error
+    if refusal := _refusal(plan, rows, total, session):
+        refusal.data = data
     if refusal is None or not session.json:
         columns = FOR_PEOPLE if session.format(None) == "table" else FOR_PROGRAMS
         session.rows("fetch", Rows(columns, rows, spared=("files", "download")), data=data)
     _say_total(session, total)
     if refusal is not None:
         raise refusal
+
+
+def _refusal(
+    plan: Plan, rows: list[dict[str, Cell]], total: "Totals", session: Session
+) -> CovcatError | None:
+    """Return why a plan cannot be carried out: it does not fit, or nothing is what is asked for."""
+    from covcat.fetching import run
+
+    try:
+        run.check_fits(total, session.store)
+    except DiskError as error:
+        return error
+    empty = [step for step, row in zip(plan, rows, strict=True) if row["files"] == 0]
+    errors = [plans.nothing_is_in(step.name, step.options.asked) for step in empty]
+    if len(errors) == len(plan) == 1:
+        return errors[0]
+    names = ", ".join(step.name for step in empty)
+    message = f"{len(errors)} of {len(plan)} have no file that is asked for: {names}"
+    return SeveralError(message, errors) if errors else None
 
 
 def _row(session: Session, step: Step) -> dict[str, Cell]:
@@ -207,7 +223,7 @@ def _row(session: Session, step: Step) -> dict[str, Cell]:
 
 def _say_total(session: Session, total: "Totals") -> None:
     """Say how much comes in all, the room that it takes, and what there is."""
-    if not total.releases:
+    if not total.downloads:
         return
     what = plural(total.downloads, "download") + ("" if total.downloads_are_all else " or more")
     size = ("about " if total.bytes_are_about else "") + format_size(total.download_bytes)

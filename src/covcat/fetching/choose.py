@@ -16,7 +16,7 @@ from covcat.download.http import Web
 from covcat.download.pace import PER_HOST, ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import RemoteFile
-from covcat.errors import CovcatError, IntegrityError, NotFoundError
+from covcat.errors import CovcatError, IntegrityError
 from covcat.fetching import locked, plan
 from covcat.fetching.base import Build
 from covcat.fetching.plan import Chosen
@@ -89,7 +89,7 @@ class Hosts:
         if lock is not None and not lock.is_whole:
             chosen = locked.choose(build, served, chosen, lock)
         if not chosen or not is_there:
-            raise nothing_is_in(build)
+            raise plan.nothing_is_in(build.name, build.selections)
         for one, _ in chosen:  # links and other repositories are never written
             if isinstance(one.file, GitHubFile) and (what := github.odd(one.path, one.mode)):
                 glob = quote(escape(one.path))
@@ -147,14 +147,6 @@ def _is_there(build: Build, served: list[RemoteFile]) -> bool:
     if build.listing is not None:
         return any(map(selection.wanted((asked,), build.listing), build.listing))
     return bool(plan.chosen(served, (asked,), None))
-
-
-def nothing_is_in(build: Build) -> NotFoundError:
-    """Return the error where no file is in the parts that are asked for."""
-    return NotFoundError(
-        f"no file of `{build.name}` is one of {'; '.join(map(str, build.selections))}",
-        hint=f"covcat files {build.name}",
-    )
 
 
 def _is_by_file(build: Build) -> bool:

@@ -13,9 +13,9 @@ from covcat.errors import ActionNeededError, CovcatError, NetworkError, each_of
 from covcat.fetching import far
 from covcat.fetching.base import Build, Lacking, Piece
 from covcat.fetching.build import forget_unpinned
-from covcat.fetching.choose import Hosts, nothing_is_in
+from covcat.fetching.choose import Hosts
 from covcat.fetching.place import make_piece
-from covcat.fetching.plan import Options
+from covcat.fetching.plan import Options, nothing_is_in
 from covcat.fetching.transfers import bring_all
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder, put
 from covcat.hosts import list_files
@@ -50,7 +50,7 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
                 else:
                     found.append(make_piece(build, one, got, choice.inside[one]))
     if build.selections and not any(piece.files for piece in (*build.found, *found)):
-        raise nothing_is_in(build)
+        raise nothing_is_in(build.name, build.selections)
     return _fill_pointers(build, found, hosts)
 
 

@@ -15,7 +15,7 @@ from covcat.catalog.listing import Listing
 from covcat.catalog.selection import Selection, Wants, matches, wanted
 from covcat.download.remote import RemoteFile
 from covcat.engine.shards import Shard
-from covcat.errors import ActionNeededError, CovcatError, IntegrityError
+from covcat.errors import ActionNeededError, CovcatError, IntegrityError, NotFoundError
 from covcat.hosts.base import alone
 from covcat.hosts.objects import SERIES
 from covcat.store.lockfile import LockedRelease
@@ -179,6 +179,14 @@ def is_by_file(release: Release, options: Options, wanted: Collection[str] | Non
 def is_state(release: Release) -> bool:
     """Tell if a release is nothing but a state of repositories."""
     return all(isinstance(one, GitHubFile) and one.is_state for one in release.files)
+
+
+def nothing_is_in(name: str, selections: Iterable[Selection]) -> NotFoundError:
+    """Return the error where no file of a release is in the parts that are asked for."""
+    return NotFoundError(
+        f"no file of `{name}` is one of {'; '.join(map(str, selections))}",
+        hint=f"covcat files {name}",
+    )
 
 
 def named(files: tuple[AnyFile, ...]) -> list[RemoteFile] | None:
