@@ -26,7 +26,15 @@ from makers.rars import (
 
 from covcat.archives.base import Member, Opening, UnsafeError
 from covcat.archives.by_hand import unpacked
-from covcat.archives.links import HANDLINGS, MAX_STEPS, MAX_TARGET, Handling, Known, Link, follow
+from covcat.archives.links import (
+    HANDLINGS,
+    MAX_STEPS,
+    MAX_TARGET,
+    Handling,
+    KnownLinks,
+    Link,
+    follow,
+)
 from covcat.archives.rules import MAX_TARGETS, Budget, Layout, Rules
 from covcat.errors import ExtractionError
 from covcat.progress import Silent
@@ -94,7 +102,7 @@ def test_links_through_one_chain_take_no_longer_than_their_targets() -> None:
     far = "d/../" * 60
     chain = {f"c{at}": Link(f"{far}c{at + 1}") for at in range(MAX_STEPS - 1)}
     asked = CountedLinks(chain | {f"l{at}": Link("c0") for at in range(1000)})
-    known: Known = {}
+    known: KnownLinks = {}
     assert {follow(f"l{at}", asked, known) for at in range(1000)} == {f"c{MAX_STEPS - 1}"}
     assert asked.count < 5000
 

@@ -26,7 +26,7 @@ from covcat.archives.base import (
     Writer,
 )
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.links import Known, folders_of, follow
+from covcat.archives.links import KnownLinks, folders_of, follow
 from covcat.archives.rules import Admitted, Budget, Layout, Rules
 from covcat.archives.volumes import Archive, VolumeSet
 from covcat.archives.writing import Place, Tally, Unpacking
@@ -217,7 +217,7 @@ def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> li
                 rules.links[name] = replace(link, target=raw.decode(encoding or "utf-8"))
     numbers = {one.path: number for number, one in unpacking.done.items()} if rules.places else {}
     found: list[ArchiveLink] = []
-    known: Known = {}
+    known: KnownLinks = {}
     is_copied = rules.layout.links == "copy"
     handled: Literal["copied", "skipped"] = "copied" if is_copied else "skipped"
     folders = folders_of([*rules.places, *rules.links]) if is_copied and rules.links else None

@@ -13,7 +13,7 @@ MAX_STEPS = 8  # links that one may lead through
 MAX_TARGET = 4096  # letters, as PATH_MAX of Linux
 _NAMED = 3
 Handling = Literal["skip", "copy"]
-Known = dict[tuple[str, str], tuple[str, int]]  # (link, its folder) -> (end, links on the way)
+KnownLinks = dict[tuple[str, str], tuple[str, int]]  # (link, its folder) -> (end, links on the way)
 HANDLINGS: tuple[Handling, ...] = get_args(Handling)
 _DRIVE = re.compile("[A-Za-z]:")
 
@@ -32,7 +32,7 @@ class Link:
 def follow(
     path: str,
     links: Mapping[str, Link],
-    known: Known | None = None,
+    known: KnownLinks | None = None,
     folders: Collection[str] | None = None,
 ) -> str:
     """Return the path in the archive that the link at `path` leads to; "" is the top.
@@ -65,7 +65,7 @@ def _follow(
     path: str,
     folder: str,
     links: Mapping[str, Link],
-    known: Known,
+    known: KnownLinks,
     folders: Collection[str] | None,
     depth: int,
 ) -> tuple[str, int]:

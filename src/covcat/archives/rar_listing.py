@@ -105,7 +105,7 @@ def read_listing(source: Source) -> Listing:
     if not first.is_volume:
         if first.goes_on:
             raise UnsafeError("goes on in another volume, but does not say it is one itself")
-        _check_end(first.ends[0] if first.ends else _End(), first.is_old, source.stream)
+        _check_end(first.ends[0] if first.ends else _VolumeEnd(), first.is_old, source.stream)
         return Listing(version, (source.path,), tuple(first.files), (state,))
     whole = _walk(str(source.path), source.password, is_part=False)
     if whole.goes_on:
@@ -118,7 +118,7 @@ def read_listing(source: Source) -> Listing:
 
 
 @dataclass(slots=True)
-class _End:
+class _VolumeEnd:
     """The last block of a volume."""
 
     at: int = 0  # where it ends
@@ -127,13 +127,13 @@ class _End:
 
 
 @dataclass(slots=True)
-class _Blocks:
+class _RarBlocks:
     """Hears of every block, in order, and keeps what covcat needs."""
 
     has_password: bool
     files: list[Packed] = field(default_factory=list)
     volumes: list[Path] = field(default_factory=list)
-    ends: list[_End] = field(default_factory=list)  # of the volumes
+    ends: list[_VolumeEnd] = field(default_factory=list)  # of the volumes
     is_volume: bool = False
     goes_on: bool = False  # in another volume
     lock: Any = None  # the block that encrypts what follows
@@ -158,7 +158,7 @@ class _Blocks:
         if is_first:
             if self._locks(info):
                 return
-            self.ends.append(_End())
+            self.ends.append(_VolumeEnd())
         if (info.type == _MAIN) != is_first:
             raise UnsafeError("has a main header that is not the first, or not the only one")
         if info.type not in _KNOWN:
@@ -206,12 +206,12 @@ class _Blocks:
         self._is_cut = self.goes_on = bool(info.flags & _AFTER)
 
 
-def _walk(archive: Any, password: str | None, *, is_part: bool) -> _Blocks:
+def _walk(archive: Any, password: str | None, *, is_part: bool) -> _RarBlocks:
     """Have rarfile read all headers of a file, or of one and the volumes beside it."""
     import rarfile
 
     rarfile.RAR_MAX_COMMENT = -1  # it would run a tool from PATH to unpack a comment
-    blocks = _Blocks(password is not None)
+    blocks = _RarBlocks(password is not None)
     try:
         parsed = rarfile.RarFile(
             archive,
@@ -222,7 +222,7 @@ def _walk(archive: Any, password: str | None, *, is_part: bool) -> _Blocks:
         if parsed.needs_password() and not blocks.ends:  # its headers are encrypted
             if password is None:
                 raise _names_too()
-            blocks = _Blocks(has_password=True)
+            blocks = _RarBlocks(has_password=True)
             parsed.setpassword(password)  # reads them again
     except rarfile.NeedFirstVolume as error:
         number = f"number {error.current_volume + 1}" if error.current_volume else "a later one"
@@ -278,7 +278,7 @@ def read_header(one: Packed, listing: Listing, source: Source) -> bytes:
         return bytes(rarfile.HeaderDecrypt(stream, key, start or first).read(info.header_size))
 
 
-def _check_end(end: _End, is_old: bool, stream: BinaryIO) -> None:
+def _check_end(end: _VolumeEnd, is_old: bool, stream: BinaryIO) -> None:
     """Check that the blocks reach to the end of the file, and that it is the archive's.
 
     RAR 2 and older wrote no end block, so one of theirs that is cut between two files looks

@@ -80,7 +80,7 @@ def read_header(
     if not data:
         _check_filled(0, end)
         return Streams(), []
-    cursor = _Cursor(data)
+    cursor = _HeaderCursor(data)
     secret, has_proved = None, False  # a password that nothing has proved yet
     if cursor.number() == _PACKED_HEADER:
         packed = _read_streams(cursor)
@@ -110,7 +110,7 @@ def _read_plain(data: bytes, secret: str | None) -> tuple[Streams, list[Item]]:
     """Read a header that is not packed; nothing proved yet that the secret that opened it fits."""
     with decrypting(secret):
         try:
-            if (cursor := _Cursor(data)).number() == _HEADER:
+            if (cursor := _HeaderCursor(data)).number() == _HEADER:
                 return _read_parts(cursor)
         except UnsupportedError:  # marks that nobody knows: so does one wrong secret in 256 begin
             if secret is None:
@@ -152,7 +152,7 @@ def _check_filled(found: int, due: int) -> None:
         raise UnsafeError("has bytes between its streams that belong to nothing")
 
 
-class _Cursor(io.BytesIO):
+class _HeaderCursor(io.BytesIO):
     """Reads numbers and bytes from the header, never past its end."""
 
     def __init__(self, data: bytes) -> None:
@@ -219,7 +219,7 @@ class _Cursor(io.BytesIO):
         return sums
 
 
-def _read_streams(cursor: _Cursor) -> Streams:
+def _read_streams(cursor: _HeaderCursor) -> Streams:
     """Read the part of a header that says where the bytes are."""
     streams = Streams()
     mark = cursor.number()
@@ -247,7 +247,7 @@ def _read_streams(cursor: _Cursor) -> Streams:
     return streams
 
 
-def _read_folders(cursor: _Cursor, packed: int) -> list[Folder]:
+def _read_folders(cursor: _HeaderCursor, packed: int) -> list[Folder]:
     cursor.expect(_FOLDER)
     count = cursor.count(min(packed, MAX_FILES))  # each needs a packed stream or more
     cursor.check_inside()
@@ -266,7 +266,7 @@ def _read_folders(cursor: _Cursor, packed: int) -> list[Folder]:
     return folders
 
 
-def _read_substreams(cursor: _Cursor, streams: Streams) -> list[tuple[int, int | None]]:
+def _read_substreams(cursor: _HeaderCursor, streams: Streams) -> list[tuple[int, int | None]]:
     """Return size and CRC of each file, in order."""
     counts = [1] * len(streams.folders)
     mark = cursor.number()
@@ -294,7 +294,7 @@ def _read_substreams(cursor: _Cursor, streams: Streams) -> list[tuple[int, int |
     return [(size, next(crcs) if crc is None else crc) for row, crc in rows for size in row]
 
 
-def _read_parts(cursor: _Cursor) -> tuple[Streams, list[Item]]:
+def _read_parts(cursor: _HeaderCursor) -> tuple[Streams, list[Item]]:
     streams, entries = Streams(), list[Item]()
     seen: set[int] = set()
     while (mark := cursor.number()) != _END:
@@ -325,7 +325,7 @@ def _check_once(mark: int, seen: set[int]) -> None:
     seen.add(mark)
 
 
-def _read_entries(cursor: _Cursor, streams: Streams) -> list[Item]:
+def _read_entries(cursor: _HeaderCursor, streams: Streams) -> list[Item]:
     count = cursor.count(MAX_FILES)
     parts = _read_properties(cursor)
 
@@ -363,9 +363,9 @@ def _read_entries(cursor: _Cursor, streams: Streams) -> list[Item]:
     return entries
 
 
-def _read_properties(cursor: _Cursor) -> dict[int, _Cursor]:
+def _read_properties(cursor: _HeaderCursor) -> dict[int, _HeaderCursor]:
     """Return what the header says of all files, by its mark."""
-    parts: dict[int, _Cursor] = {}
+    parts: dict[int, _HeaderCursor] = {}
     seen: set[int] = set()
     paddings = 0
     while (mark := cursor.number()) != _END:
@@ -378,5 +378,5 @@ def _read_properties(cursor: _Cursor) -> dict[int, _Cursor]:
         if mark not in _OF_FILES:
             raise UnsupportedError(f"has mark {mark} among its files, which covcat cannot read")
         _check_once(mark, seen)
-        parts[mark] = _Cursor(part)
+        parts[mark] = _HeaderCursor(part)
     return parts

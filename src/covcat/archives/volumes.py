@@ -25,7 +25,7 @@ _MAX_VOLUMES = 500  # each is an open file
 _SHOWN = 5  # missing volumes in a message
 
 
-class Joined(io.RawIOBase):
+class JoinedFiles(io.RawIOBase):
     """Files read as one, back to back."""
 
     def __init__(self, files: Sequence[BinaryIO]) -> None:
@@ -101,7 +101,7 @@ class VolumeSet:
         """Open all volumes back to back."""
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("rb")) for path in self.paths]
-            yield cast(BinaryIO, io.BufferedReader(Joined(files), 1 << 18))
+            yield cast(BinaryIO, io.BufferedReader(JoinedFiles(files), 1 << 18))
 
     def absolute(self) -> Path:
         """Return where the archive would lie, if it were one file."""
