@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from covcat.overlap.labelled import Conflict
     from covcat.overlap.matrix import Claim, FilePair, Shared
     from covcat.overlap.pictures import PictureSet
-    from covcat.overlap.run import Found
+    from covcat.overlap.run import FoundPairs
 
 FORMATS = ("table", "csv", "tsv", "json")
 _WORDS = tuple(one.replace(" ", "-") for one in VERDICTS)
@@ -47,7 +47,7 @@ _NAMED = 10  # conflicts that stderr tells in full
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Comparison:
     """All that one run has to say."""
 
     sets: Mapping[str, int]  # pictures of each
@@ -55,7 +55,7 @@ class _Answer:
     pairs: Sequence["FilePair"]
     conflicts: Sequence["Conflict"]
     claims: Sequence["Claim"]
-    found: "Found"
+    found: "FoundPairs"
 
 
 def overlap(
@@ -133,7 +133,7 @@ def _answer(
     weakest: Verdict,
     *,
     within: bool,
-) -> _Answer:
+) -> _Comparison:
     """Compare, keep what was found, and put together what is to be said."""
     from covcat.overlap.labelled import find_conflicts, read_labels
     from covcat.overlap.matrix import compare_claims, count_shared, oriented, pair_files
@@ -159,7 +159,7 @@ def _answer(
     ]
     partial = {name: why for name, one in releases.items() if (why := _lacking(one))}
     whole = count_shared(sizes, every, found.groups, within=False)
-    return _Answer(
+    return _Comparison(
         sets=sizes,
         shared=count_shared(sizes, told, groups, within=within),
         pairs=every,
@@ -192,7 +192,7 @@ def _sets(
 
 
 def _record(
-    session: Session, releases: "Mapping[str, IndexedRelease]", found: "Found", labelled: Any
+    session: Session, releases: "Mapping[str, IndexedRelease]", found: "FoundPairs", labelled: Any
 ) -> None:
     """Keep what was found, for the index."""
     from covcat.overlap import recording
@@ -218,7 +218,7 @@ def _lacking(release: "IndexedRelease") -> str:
     return "" if record.complete else f"{plural(len(record.missing), 'file')} missing"
 
 
-def _matrix_rows(answer: _Answer) -> Rows:
+def _matrix_rows(answer: _Comparison) -> Rows:
     rows: list[dict[str, Cell]] = [
         {
             "a_set": one.a,
@@ -242,7 +242,7 @@ def _for_people(rows: Rows) -> Rows:
     return Rows(_SHOWN, named, key="a set", spared=("look",), cut={"a set": 12, "b set": 12})
 
 
-def _pair_rows(answer: _Answer, weakest: Verdict, within: bool) -> Rows:
+def _pair_rows(answer: _Comparison, weakest: Verdict, within: bool) -> Rows:
     rows: list[dict[str, Cell]] = []
     for one in answer.pairs:
         best = one.best
@@ -270,7 +270,7 @@ def _pair_rows(answer: _Answer, weakest: Verdict, within: bool) -> Rows:
     return Rows(PAIRS, rows, key="a_path", spared=_SPARED, cut=_CUT)
 
 
-def _data(answer: _Answer, pairs: Sequence[Mapping[str, Cell]] | None) -> dict[str, Any]:
+def _data(answer: _Comparison, pairs: Sequence[Mapping[str, Cell]] | None) -> dict[str, Any]:
     left = Counter((one.set, one.reason) for one in answer.found.left_out)
     data: dict[str, Any] = {
         "sets": [{"set": name, "pictures": size} for name, size in answer.sets.items()],
@@ -294,7 +294,7 @@ def _data(answer: _Answer, pairs: Sequence[Mapping[str, Cell]] | None) -> dict[s
 
 
 def _tell(
-    session: Session, answer: _Answer, weakest: Verdict, *, is_of_pairs: bool, within: bool
+    session: Session, answer: _Comparison, weakest: Verdict, *, is_of_pairs: bool, within: bool
 ) -> None:
     """Say what the table does not: what was not compared, what contradicts itself, and claims."""
     left = Counter((one.set, one.reason) for one in answer.found.left_out)

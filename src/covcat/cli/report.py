@@ -19,7 +19,7 @@ from covcat.store.folder import check_outside
 from covcat.text import format_size, plural
 
 if TYPE_CHECKING:
-    from covcat.report.page import Asked
+    from covcat.report.page import PageRequest
     from covcat.report.scope import Scope
 
 _FILE = Path("covcat-report.html")
@@ -123,9 +123,9 @@ def _asked(
     *,
     a_group: int | None,
     is_own: bool,
-) -> "Asked":
+) -> "PageRequest":
     """Return what the page tells of this run."""
-    from covcat.report.page import Asked
+    from covcat.report.page import PageRequest
 
     told = {
         part.name: status.row_of(session, part.resource.id, part.release.id, part.folder)
@@ -133,4 +133,4 @@ def _asked(
     }
     words = shlex.join(["covcat", *session.words])
     left_out = {name: error.message for name, error in failed.items()}
-    return Asked(words, session.data_dir, told, left_out, a_group, is_own)
+    return PageRequest(words, session.data_dir, told, left_out, a_group, is_own)

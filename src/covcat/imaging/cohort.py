@@ -141,7 +141,7 @@ class CohortCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class JudgedRows:
     """Rows of one release, and why each is left out or ""."""
 
     part: IndexedRelease
@@ -185,7 +185,7 @@ class Cohort:
             for record, why in batch.records(columns):
                 yield batch.part, record, why
 
-    def judge(self, columns: Sequence[str]) -> Iterator[Batch]:
+    def judge(self, columns: Sequence[str]) -> Iterator[JudgedRows]:
         """Give the same rows as tuples, many at a time: of a million that takes half as long."""
         one_per, number = self.rule.question.one_per, 0
         for batch in self._each(columns):
@@ -197,7 +197,7 @@ class Cohort:
             number += len(batch.rows)
             yield batch
 
-    def _each(self, columns: Sequence[str]) -> Iterator[Batch]:
+    def _each(self, columns: Sequence[str]) -> Iterator[JudgedRows]:
         """Judge each row by itself; of what is not here no licence matters.
 
         Behind the columns a row has what its licence allows or its patient, if these matter, and
@@ -222,7 +222,7 @@ class Cohort:
                         else refusal(row[start:end]) or stricter.get(row[-1], "")
                         for row in rows
                     ]
-                yield Batch(part, rows, whys)
+                yield JudgedRows(part, rows, whys)
 
     def _stricter(self, part: IndexedRelease) -> dict[str, str]:
         """Say why images that several rows name are refused, where one of these refuses them."""

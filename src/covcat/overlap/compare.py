@@ -92,7 +92,7 @@ class _Tones:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Explained:
+class _BlockFits:
     """What each voting block says."""
 
     local: NDArray[np.float64]  # correlation, with tones that change across it
@@ -292,7 +292,7 @@ def _judged(blocks: _Blocks, matrix: Matrix) -> Likeness:
     )
 
 
-def _explained(blocks: _Blocks, grain: float) -> _Explained:
+def _explained(blocks: _Blocks, grain: float) -> _BlockFits:
     """Explain each block of the one by that of the other, which has its tones, moved a little."""
     plain = _correlations(blocks.ours, blocks.theirs)
     x, y = _centred(blocks.ours), _centred(blocks.theirs)
@@ -317,7 +317,7 @@ def _explained(blocks: _Blocks, grain: float) -> _Explained:
     error = unexplained / len(y[0]) * grain * (inverse[:, 6, 6] + inverse[:, 7, 7])
     gain = np.maximum(np.abs(moved[:, 3]), 0.05)
     shifts = moved[:, 6:] / gain[:, None]
-    return _Explained(local, plain, shifts, error / gain**2)
+    return _BlockFits(local, plain, shifts, error / gain**2)
 
 
 def _tones(ours: Values, theirs: Values) -> _Tones:

@@ -75,7 +75,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KeptFile:
     """What is kept of one file."""
 
     pictures: int
@@ -103,14 +103,14 @@ class FeatureStore:
             base.execute("PRAGMA synchronous = NORMAL")
             return cls(path, base)
 
-    def files(self, sha256s: Iterable[str]) -> dict[str, Known]:
+    def files(self, sha256s: Iterable[str]) -> dict[str, KeptFile]:
         """Return what is known of those files of which anything is."""
-        found: dict[str, Known] = {}
+        found: dict[str, KeptFile] = {}
         keys = map(bytes.fromhex, sha256s)
         for row in self._asked_of(keys, "SELECT * FROM files WHERE sha256 IN ({})"):
             match row:
                 case bytes(sha256), int(pictures), str() | None as reason:
-                    found[sha256.hex()] = Known(pictures, reason)
+                    found[sha256.hex()] = KeptFile(pictures, reason)
                 case _:  # forged: as if it were not there
                     pass
         return found

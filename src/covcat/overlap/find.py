@@ -68,14 +68,14 @@ class _Appearance:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Candidates:
     """One picture, and those it is to be compared with."""
 
     a: _Place
     others: tuple[tuple[int, _Place, Tried], ...]
 
 
-_Filled = tuple[_Asked, list[bytes | None]]  # with what is kept of each of these pictures
+_Filled = tuple[_Candidates, list[bytes | None]]  # with what is kept of each of these pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def _tasks(
         for start in range(0, len(others), _AT_ONCE):
             some = tuple(others[start : start + _AT_ONCE])
             size = seen[a].place.bytes + sum(place.bytes for _, place, _ in some)
-            yield Task(str(a), size, _Asked(seen[a].place, some))
+            yield Task(str(a), size, _Candidates(seen[a].place, some))
 
 
 def _results(
@@ -224,7 +224,7 @@ def _results(
             yield (int(task.key), b), one
 
 
-def _with_features(stores: Mapping[str, FeatureStore], asked: _Asked) -> _Filled:
+def _with_features(stores: Mapping[str, FeatureStore], asked: _Candidates) -> _Filled:
     """Add what is kept of each picture: who compares them may be far from where that is."""
     places = (asked.a, *(place for _, place, _ in asked.others))
     return asked, [stores[one.store].packed(one.sha256, one.frame) for one in places]

@@ -46,7 +46,7 @@ def read_labels(indexes: Iterable[Index]) -> Labelled:
 
 
 @dataclass(slots=True)
-class Joined:
+class JoinedSubjects:
     """Who is on each picture, where it is not simply what the index says."""
 
     subjects: dict[Key, str] = field(default_factory=dict)
@@ -58,7 +58,7 @@ def standing_for(picture: Picture) -> str:
     return ":".join(picture.place)
 
 
-def join_subjects(labelled: Labelled, groups: Iterable[Sequence[Pair]]) -> Joined:
+def join_subjects(labelled: Labelled, groups: Iterable[Sequence[Pair]]) -> JoinedSubjects:
     """Join all that one picture shows; a subject is called by the smallest patient of all."""
     union, patients = Union(), set[str]()
 
@@ -84,7 +84,7 @@ def join_subjects(labelled: Labelled, groups: Iterable[Sequence[Pair]]) -> Joine
     for name in [*whose.values(), *patients]:
         rank = (name not in patients, name)
         called[top(name)] = min(rank, called.get(top(name), rank))
-    return Joined(
+    return JoinedSubjects(
         {key: called[top(name)][1] for key, name in whose.items()},
         {one: called[top(one)][1] for one in sorted(patients) if called[top(one)][1] != one},
     )

@@ -10,7 +10,7 @@ from covcat.catalog.load import Catalog
 from covcat.overlap.pairs import SAME, VERDICTS, Pair, Picture, Verdict
 
 Names = tuple[str, str]  # of two sets, in the order in which they were given
-_File = tuple[str, str]  # set and path
+_SetPath = tuple[str, str]  # set and path
 Status = Literal["agreed", "not found", "found, not claimed", "not judged"]
 
 
@@ -56,7 +56,7 @@ def oriented(pair: Pair, sets: Sequence[str]) -> Pair:
 
 def pair_files(pairs: Iterable[Pair]) -> list[FilePair]:
     """Join the pairs of slices or frames of two files; what is alike within one file is none."""
-    found: dict[tuple[_File, _File], tuple[Pair, int]] = {}
+    found: dict[tuple[_SetPath, _SetPath], tuple[Pair, int]] = {}
     for one in pairs:
         files = one.a.place, one.b.place
         if files[0] == files[1]:

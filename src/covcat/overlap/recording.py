@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from covcat.overlap.labelled import Joined, Labelled, standing_for, subject_alone
+from covcat.overlap.labelled import JoinedSubjects, Labelled, standing_for, subject_alone
 from covcat.overlap.matrix import pair_files
 from covcat.overlap.pairs import Pair, Picture
 from covcat.overlap.run import BYTES
@@ -16,7 +16,7 @@ MOST_LOOKS = 1000  # of a release: neighbouring slices are many, and a page show
 
 
 def sightings(
-    labelled: Labelled, groups: Iterable[Sequence[Pair]], joined: Joined
+    labelled: Labelled, groups: Iterable[Sequence[Pair]], joined: JoinedSubjects
 ) -> dict[str, list[Sighting]]:
     """Return, by set, each picture of which more is known than its own index says."""
     evidence: dict[tuple[str, str], tuple[Picture | None, Pair | None]] = {}
@@ -89,7 +89,7 @@ def write_records(
     folders: Mapping[str, Path],
     found: Mapping[str, Sequence[Sighting]],
     for_eyes: Mapping[str, Looks],
-    joined: Joined,
+    joined: JoinedSubjects,
     method: str,
 ) -> dict[str, str]:
     """Write what was found beside each release; return of which an earlier record stays, and why.

@@ -19,7 +19,7 @@ _Copy = tuple[str, int]  # sha256 and frame
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPairs:
     """What was found; in a group each was compared with the one that stands for all."""
 
     pairs: Sequence[Pair]
@@ -47,7 +47,7 @@ def known_of(folder: Path) -> "FeatureStore | None":
     return store_of(folder)
 
 
-def compare_sets(sets: Sequence[PictureSet], progress: Progress) -> Found:
+def compare_sets(sets: Sequence[PictureSet], progress: Progress) -> FoundPairs:
     """Return which pictures of these sets are the same, also within one.
 
     Raises:
@@ -64,10 +64,10 @@ def compare_sets(sets: Sequence[PictureSet], progress: Progress) -> Found:
     found = find_or_recall(made, progress, within=True)
     left = [each for one in made for each in one.left_out]
     groups = _evidence(found.groups, found.pairs)
-    return Found(found.pairs, groups, method(), left, found.undecided)
+    return FoundPairs(found.pairs, groups, method(), left, found.undecided)
 
 
-def _compare_bytes(sets: Sequence[PictureSet]) -> Found:
+def _compare_bytes(sets: Sequence[PictureSet]) -> FoundPairs:
     alike: dict[str, list[Picture]] = {}
     for each in sets:
         for one in each.files:
@@ -75,7 +75,7 @@ def _compare_bytes(sets: Sequence[PictureSet]) -> Found:
     copies = [one for one in alike.values() if len(one) > 1]
     pairs = [pair for one in copies for pair in pair_alike(one)]
     left = [one for each in sets for one in each.left_out]
-    return Found(pairs, [group_alike(one) for one in copies], BYTES, left)
+    return FoundPairs(pairs, [group_alike(one) for one in copies], BYTES, left)
 
 
 def _evidence(groups: Iterable["find.Group"], pairs: Iterable[Pair]) -> list[Group]:

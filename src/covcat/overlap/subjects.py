@@ -15,7 +15,7 @@ from typing import Any
 from covcat.catalog import vocabulary
 from covcat.catalog.columns import Record
 from covcat.errors import IntegrityError
-from covcat.imaging.cohort import Batch, Cohort
+from covcat.imaging.cohort import Cohort, JudgedRows
 from covcat.imaging.opening import Row
 from covcat.overlap.unions import Union, numbering
 
@@ -74,7 +74,7 @@ class _Read:
     cells: list[dict[Any, int]] = field(default_factory=list)  # of each column: values, numbered
     said: list[Any] = field(default_factory=list)  # of each column: the value of each row
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: JudgedRows) -> None:
         """Take some rows, and join what they show."""
         rows: Sequence[Row] = batch.rows
         if any(batch.whys):

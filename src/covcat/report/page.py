@@ -31,7 +31,7 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageRequest:
     """What the command line knows and a page tells."""
 
     command: str  # as it was typed
@@ -46,7 +46,7 @@ class Asked:
 class Page:
     """All that a page tells."""
 
-    asked: Asked
+    asked: PageRequest
     scope: Scope
     made_at: str
     holdings: Sequence[Holding]
@@ -81,7 +81,7 @@ SECTIONS = {  # by the id of each, in the order of the page
 }
 
 
-def gather(scope: Scope, store: Store, asked: Asked, progress: Progress) -> Page:
+def gather(scope: Scope, store: Store, asked: PageRequest, progress: Progress) -> Page:
     """Ask each room for what it knows of a scope."""
     holdings = holdings_of(scope.parts, asked.told)
     overlaps = find_shared(scope, holdings, progress, is_own=asked.is_own)

@@ -23,7 +23,7 @@ Recounted = Mapping[PublishedCounts, tuple[str, RecountedTable]]  # with the rel
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class ResourceCard:
     """A resource as the index has it."""
 
     resource: Resource
@@ -128,13 +128,13 @@ def page_of(resource: Resource) -> str:
     return f"resource/{resource.id}.html"
 
 
-def card(resource: Resource) -> Card:
+def card(resource: Resource) -> ResourceCard:
     """Return what the index says of a resource."""
     release = resource.default_release
     counts = release.holds if release else None
     held = in_words.numbers(counts) if counts else ""
     found = [flag for flag in CONTENT_FLAGS if getattr(resource.found, flag) == "Y"]
-    return Card(
+    return ResourceCard(
         resource=resource,
         holds=tuple(_NAMES[flag] for flag in found),
         surveyed=tuple(
