@@ -9,7 +9,7 @@ from covcat.digests import Digests
 from covcat.download.addresses import is_private
 from covcat.download.answers import wait_asked
 from covcat.download.pace import ConnectionLimit, RateLimit, StallDetector, pause_after
-from covcat.download.resume import Held, Validator, judge, validator_of
+from covcat.download.resume import HeldPart, Validator, judge, validator_of
 from covcat.errors import NetworkError, StoppedError, TransientError
 
 DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
@@ -39,8 +39,8 @@ TAG = Validator('"a"')
 REST = {"content-range": "bytes 40-99/100"}
 
 
-def held(validator: Validator = TAG, total: int | None = 100, pinned: bool = False) -> Held:
-    return Held(40, total, validator, pinned)
+def held(validator: Validator = TAG, total: int | None = 100, pinned: bool = False) -> HeldPart:
+    return HeldPart(40, total, validator, pinned)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def held(validator: Validator = TAG, total: int | None = 100, pinned: bool = Fal
     ],
 )
 def test_an_answer_to_a_range_is_believed_only_if_all_of_it_fits(
-    status: int, headers: dict[str, str], here: Held, verdict: str
+    status: int, headers: dict[str, str], here: HeldPart, verdict: str
 ) -> None:
     assert judge(status, headers, here) == verdict
 

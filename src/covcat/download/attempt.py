@@ -16,7 +16,7 @@ from covcat.download.pace import ConnectionLimit, RateLimit, StallDetector
 from covcat.download.parts import Parts, Record, copy_kept
 from covcat.download.remote import Location, Network, Target
 from covcat.download.resume import (
-    Held,
+    HeldPart,
     Validator,
     claimed_md5,
     content_range,
@@ -222,7 +222,7 @@ class Attempt:
         if self.target.remote.has_claim:
             self.claims = claimed_md5(answer.headers)
         if is_range:
-            held = Held(self.offset, self.total, self.validator, self.target.is_pinned)
+            held = HeldPart(self.offset, self.total, self.validator, self.target.is_pinned)
             verdict = judge(answer.status, answer.headers, held)
             if verdict == "complete":
                 self.total = self.offset
@@ -322,7 +322,7 @@ class Attempt:
         """Bring the rest over more connections; return False if it has to be done as before."""
         progress = self.transfers.progress
         self._is_split = True  # whatever comes of it, not again
-        crew = ranges.Crew(
+        readers = ranges.RangeReaders(
             web=self.transfers.web,
             location=self.location,
             etag=self.validator.etag or "",
@@ -332,7 +332,7 @@ class Attempt:
         )
         self.is_joined = True
         try:
-            for data in crew.bring(self.offset, 1 + helpers):
+            for data in readers.bring(self.offset, 1 + helpers):
                 self.target.check_size(self.offset + len(data), self.url)
                 self.part.written += len(data)
                 self._digest(data)

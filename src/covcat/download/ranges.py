@@ -28,7 +28,7 @@ class _Piece:
 
 
 @dataclass(kw_only=True)
-class Crew:
+class RangeReaders:
     """Connections that bring one file together."""
 
     web: Web

@@ -46,7 +46,7 @@ def is_strong(etag: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldPart:
     """What is here of a file, and what is known of it."""
 
     offset: int
@@ -55,7 +55,7 @@ class Held:
     is_pinned: bool  # a digest of the whole file decides in the end
 
 
-def judge(status: int, headers: Mapping[str, str], held: Held) -> Verdict:
+def judge(status: int, headers: Mapping[str, str], held: HeldPart) -> Verdict:
     """Say what the answer to `Range: bytes=OFFSET-` lets be done."""
     if status == 200:
         return "from zero"

@@ -19,7 +19,7 @@ from covcat.download.remote import RemoteFile
 from covcat.errors import CovcatError, IntegrityError
 from covcat.fetching import locked, plan
 from covcat.fetching.base import Build
-from covcat.fetching.plan import Chosen
+from covcat.fetching.plan import WantedFile
 from covcat.hosts import github
 from covcat.hosts.base import HostContext
 from covcat.hosts.objects import CONNECTIONS, SERIES, open_series
@@ -109,10 +109,12 @@ class Hosts:
             found.setdefault(one.url, []).append(one)
         return found
 
-    def _look_into(self, chosen: list[Chosen], lost: dict[RemoteFile, CovcatError]) -> list[Chosen]:
+    def _look_into(
+        self, chosen: list[WantedFile], lost: dict[RemoteFile, CovcatError]
+    ) -> list[WantedFile]:
         """Put the objects of series in their place; of what is lost the series itself stays."""
         found = self.open([one for one, _ in chosen], lost)
-        inside: list[Chosen] = []
+        inside: list[WantedFile] = []
         for one, parts in chosen:
             objects = {each.folder + each.name: each for each in found.get(one, ())}
             wants = selection.wanted(parts, objects)

@@ -134,15 +134,15 @@ _current: tuple[Path, Hosts] | None = None
 
 def bring_one(asked: Asked) -> Download | CovcatError:
     """Bring a file, or say why it does not come: the engine's work."""
-    from covcat.fetching.transfers import Crew
+    from covcat.fetching.transfers import Downloaders
 
     hosts = _hosts(asked)
     room = Room(hosts.build.run.store.free_bytes())
-    crew = Crew(hosts.build, [asked.file], hosts, {}, has_more=True, room=room)
+    loaders = Downloaders(hosts.build, [asked.file], hosts, {}, has_more=True, room=room)
     try:
-        got = crew.bring(asked.number, asked.file)
+        got = loaders.bring(asked.number, asked.file)
     except CovcatError as error:
-        crew.add_name(error, asked.file)
+        loaders.add_name(error, asked.file)
         return error
     if asked.inside is None or not is_unpacked(asked.file, got):
         return got

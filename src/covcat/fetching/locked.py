@@ -12,7 +12,7 @@ from itertools import takewhile
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import RemoteFile
 from covcat.fetching.base import Build, Piece
-from covcat.fetching.plan import Chosen
+from covcat.fetching.plan import WantedFile
 from covcat.files import disk_errors
 from covcat.store import compare
 from covcat.store.lockfile import LockedRelease
@@ -22,8 +22,8 @@ _NAMED = 4  # paths that a line has
 
 
 def choose(
-    build: Build, served: Sequence[RemoteFile], chosen: list[Chosen], locked: LockedRelease
-) -> list[Chosen]:
+    build: Build, served: Sequence[RemoteFile], chosen: list[WantedFile], locked: LockedRelease
+) -> list[WantedFile]:
     """Ask for what a lock of less than everything names, and not for what came to it since.
 
     Where no listing says what a part holds, that is what came then: today's sample is another.

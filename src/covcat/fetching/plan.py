@@ -26,7 +26,7 @@ FEW = 100  # files of a repository that are asked for one by one, if only these 
 
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
 Action = Literal["keep", "fetch", "ask"]
-Chosen = tuple[RemoteFile, tuple[Selection, ...]]  # a file, and what of its members is wanted
+WantedFile = tuple[RemoteFile, tuple[Selection, ...]]  # a file, and what of its members is wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +202,7 @@ def named(files: tuple[AnyFile, ...]) -> list[RemoteFile] | None:
 
 def chosen(
     served: Sequence[RemoteFile], selections: Sequence[Selection], paths: Collection[str] | None
-) -> list[Chosen]:
+) -> list[WantedFile]:
     """Return which files have to come, and what of those that are archives is wanted.
 
     `paths` are those of the release's listing. Where there is none, an archive can be chosen by
@@ -216,7 +216,7 @@ def chosen(
     archives = [one.path for one in served if one.unpack != "none"]
     every = {glob for each in selections for glob in each.include}
     named = {glob for glob in every if is_by_name and any(fnmatchcase(n, glob) for n in archives)}
-    found: list[Chosen] = []
+    found: list[WantedFile] = []
     for one in served:
         if one.unpack == "none":
             is_in = wants(one.path if is_by_name else one.folder + one.name)
@@ -233,7 +233,7 @@ def chosen(
 
 def _chosen_by_name(
     one: RemoteFile, selections: Sequence[Selection], wants: Wants, named: Collection[str]
-) -> list[Chosen]:
+) -> list[WantedFile]:
     """Choose an archive whole by its name, or because of what its folder may hold.
 
     A glob that is the name of any archive (`named`) is none of what lies in them: `*5.rar` opens no

@@ -28,8 +28,8 @@ from covcat.hosts.base import alone
 from covcat.store import lockfile, manifest
 from covcat.store.folder import PULLED
 from covcat.store.manifest import Manifest, data_files
-from covcat.store.remote.crew import Crew
 from covcat.store.remote.place import Place
+from covcat.store.remote.threads import StoreThreads
 from covcat.store.verify import against_catalog
 from covcat.store.waiting import Waiting
 from covcat.text import plural
@@ -167,7 +167,7 @@ def _has_more(here: Manifest, there: Manifest, place: Place) -> bool:
 def pieces(build: Build, hosts: Hosts, *, place: Place, record: Manifest) -> Iterable[Piece]:
     """Put every file in its place, hashed as it comes."""
     del hosts  # nobody is asked
-    crew, progress = Crew(place.jobs), build.run.progress
+    threads, progress = StoreThreads(place.jobs), build.run.progress
     waiting = build.waiting.folder / PULLED
     with disk_errors("make folders for what comes"):
         make_folder(waiting)
@@ -176,7 +176,7 @@ def pieces(build: Build, hosts: Hosts, *, place: Place, record: Manifest) -> Ite
     task = progress.start(build.name, record.total_bytes)
 
     def heard(size: int) -> None:
-        crew.check()
+        threads.check()
         progress.advance(task, size)
 
     def bring(numbered: tuple[int, StoredFile]) -> None:
@@ -187,7 +187,7 @@ def pieces(build: Build, hosts: Hosts, *, place: Place, record: Manifest) -> Ite
             link_or_copy(here, build.folder / file.path)
 
     try:
-        crew.do(bring, enumerate(record.files))
+        threads.do(bring, enumerate(record.files))
     finally:
         progress.finish(task)
         with suppress(OSError):  # something waits there

@@ -40,7 +40,7 @@ _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in 
 
 
 @dataclass
-class Crew:
+class Downloaders:
     """The threads that bring files, and what they bring."""
 
     build: Build
@@ -262,31 +262,32 @@ def bring_all(
     Where workers of a cluster bring them and `inside` is given, archives come as `far.Unpacked`.
     """
     transfers = hosts.transfers
-    crew = Crew(build, files, hosts, lost, has_more, _check_room(build, files), inside=inside)
-    crew.coming.update(one.folder for one in files)
+    room = _check_room(build, files)
+    loaders = Downloaders(build, files, hosts, lost, has_more, room, inside=inside)
+    loaders.coming.update(one.folder for one in files)
     is_far = engine.is_far() and len(files) > 1
-    crew.alive = 1 if is_far else min(hosts.jobs, len(files))
+    loaders.alive = 1 if is_far else min(hosts.jobs, len(files))
     if len(files) > 1 and not is_far:
-        crew.within = transfers.progress.start(build.name, total_bytes(files), about=build.about)
-    work = crew.work_far if is_far else crew.work
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(crew.alive)]
+        loaders.within = transfers.progress.start(build.name, total_bytes(files), about=build.about)
+    work = loaders.work_far if is_far else loaders.work
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(loaders.alive)]
     for thread in threads:
         thread.start()
     try:
         for number, file in enumerate(files):
-            if (got := crew.wait_for(number)) is not None:
+            if (got := loaders.wait_for(number)) is not None:
                 yield file, got
     except BaseException as reason:  # a signal, a closed iterator: the threads put things in order
-        if crew.alive:  # else nobody is to be stopped, and the web may be asked on
+        if loaders.alive:  # else nobody is to be stopped, and the web may be asked on
             transfers.web.abort()
         for thread in threads:
             thread.join(_PATIENCE / len(threads))
         if not isinstance(reason, CovcatError) and len(files) > 1:
-            build.say(f"kept: {len(crew.results)} of {len(files)} files")
+            build.say(f"kept: {len(loaders.results)} of {len(files)} files")
         raise
     finally:
-        if crew.within is not None:
-            transfers.progress.finish(crew.within)
+        if loaders.within is not None:
+            transfers.progress.finish(loaders.within)
 
 
 def _check_room(build: Build, files: Sequence[RemoteFile]) -> Room:

@@ -25,8 +25,8 @@ from covcat.seal import parse_json
 from covcat.store import manifest
 from covcat.store.folder import MANIFEST, SUMS, Store
 from covcat.store.manifest import Manifest
-from covcat.store.remote.crew import Crew
 from covcat.store.remote.place import PART, Lying, Place, objects_of
+from covcat.store.remote.threads import StoreThreads
 from covcat.store.verify import verify_release
 
 _LARGE_AT_ONCE = 2  # files that go up in parts: each has some of these in memory
@@ -81,7 +81,7 @@ class _Push:
     lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self.crew = Crew(self.place.jobs)
+        self.threads = StoreThreads(self.place.jobs)
 
     @property
     def name(self) -> str:
@@ -101,7 +101,7 @@ class _Push:
         self.task = self.progress.start(self.name, sum(one.bytes for one in files))
         try:  # large ones last: they wait for each other
             ordered = sorted(files, key=lambda one: one.bytes > PART)
-            self.crew.do(self._bring, ordered)
+            self.threads.do(self._bring, ordered)
         finally:
             self.progress.finish(self.task)
         self._settle(files)
@@ -146,7 +146,7 @@ class _Push:
                 return self._compare(file, Lying(file.bytes, None))
         else:
             with self.large:
-                self.crew.check()
+                self.threads.check()
                 now = self.place.create_large(key, self._checked(file), file.bytes)
         self.journal.add(file, now)
         with self.lock:
@@ -158,7 +158,7 @@ class _Push:
         found, size = hashlib.sha256(), 0
         with disk_errors(f"read `{file.path}`"), opened(self.folder / file.path) as stream:
             while data := stream.read(CHUNK):
-                self.crew.check()
+                self.threads.check()
                 found.update(data)
                 size += len(data)
                 self.progress.advance(self.task, len(data))
@@ -176,7 +176,7 @@ class _Push:
         """Read back what is there."""
         found = hashlib.sha256()
         for data in self.place.stream(f"{self.top}/{file.path}"):
-            self.crew.check()
+            self.threads.check()
             found.update(data)
             self.progress.advance(self.task, len(data))
         if found.hexdigest() != file.sha256:
@@ -197,7 +197,7 @@ class _Push:
             if tag not in (None, lying.tag):
                 doubted.append((one, lying))
         if doubted:
-            self.crew.do(lambda each: self._compare(*each), doubted)
+            self.threads.do(lambda each: self._compare(*each), doubted)
 
 
 def _sweep(folder: Path) -> None:

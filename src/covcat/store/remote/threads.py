@@ -11,7 +11,7 @@ _PATIENCE = 5.0  # seconds in which requests that are under way may end after a 
 Item = TypeVar("Item")
 
 
-class Crew:
+class StoreThreads:
     """So many threads; what they do asks `check` now and then."""
 
     def __init__(self, size: int) -> None:

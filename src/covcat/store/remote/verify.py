@@ -9,8 +9,8 @@ from covcat.names import is_litter
 from covcat.progress import Progress
 from covcat.store.compare import Findings
 from covcat.store.folder import OWN
-from covcat.store.remote.crew import Crew
 from covcat.store.remote.place import Place, objects_of
+from covcat.store.remote.threads import StoreThreads
 from covcat.store.verify import Checked, check_pins
 
 
@@ -56,20 +56,20 @@ def verify_at(
 
 def _read(place: Place, top: str, files: list[StoredFile], progress: Progress) -> dict[str, str]:
     """Return why, by the paths of those that are not as recorded."""
-    crew, wrong = Crew(place.jobs), dict[str, str]()
+    threads, wrong = StoreThreads(place.jobs), dict[str, str]()
     task = progress.start(top.replace("/", "@"), sum(one.bytes for one in files))
 
     def look(file: StoredFile) -> None:
         found = hashlib.sha256()
         for data in place.stream(f"{top}/{file.path}"):
-            crew.check()
+            threads.check()
             found.update(data)
             progress.advance(task, len(data))
         if found.hexdigest() != file.sha256:
             wrong[file.path] = f"sha256 expected {file.sha256}, got {found.hexdigest()}"
 
     try:
-        crew.do(look, files)
+        threads.do(look, files)
     finally:
         progress.finish(task)
     return wrong
