@@ -156,8 +156,8 @@ FOUR = (
 
 WATCHED = """
 from covcat import __main__
-from covcat.cli.progress import _Known
-_Known.heartbeat = 0  # a line for each batch
+from covcat.cli.progress import _KnownTasks
+_KnownTasks.heartbeat = 0  # a line for each batch
 __main__.main()
 """
 

@@ -47,7 +47,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class SettingsFile:
     """A file of settings, there or not."""
 
     path: Path
@@ -60,7 +60,7 @@ class File:
 class Settings:
     """What the files say."""
 
-    files: tuple[File, ...] = ()  # strongest first
+    files: tuple[SettingsFile, ...] = ()  # strongest first
 
     def defaults(self) -> dict[str, Any]:
         """Return typer's `default_map`: values by parameter, and the same below each command."""
@@ -216,24 +216,24 @@ def _home() -> Path | None:
         return None
 
 
-def _read(path: Path, role: str) -> File:
+def _read(path: Path, role: str) -> SettingsFile:
     from covcat.files import NoFileError, is_anybodys, opened
 
     try:
         if role != "named" and _is_planted(path):  # before it is opened: it may be a pipe
-            return File(path, role, _PLANTED)
+            return SettingsFile(path, role, _PLANTED)
         with opened(path) as stream:
             if role != "named" and is_anybodys(os.fstat(stream.fileno()).st_mode):
-                return File(path, role, "anybody may write to it")
+                return SettingsFile(path, role, "anybody may write to it")
             data = stream.read(_MOST + 1)
     except (FileNotFoundError, NotADirectoryError):
-        return File(path, role, "not there")
+        return SettingsFile(path, role, "not there")
     except NoFileError as error:  # a pipe must not hold us up
         raise UsageError(f"`{path}` is no regular file", hint=_WAY_OUT) from error
     except OSError as error:
         problem = f"cannot read the settings `{path}`: {os.strerror(error.errno or 0)}"
         raise UsageError(problem, hint=_WAY_OUT) from error
-    return File(path, role, "read", _values(path, role, data))
+    return SettingsFile(path, role, "read", _values(path, role, data))
 
 
 def _is_planted(path: Path) -> bool:

@@ -80,7 +80,7 @@ def test_where_the_host_does_not_say_how_much_comes_the_listing_is_the_guide(
 
 
 def test_a_guess_that_was_too_small_is_no_total_any_more(covcat, monkeypatch) -> None:
-    monkeypatch.setattr("covcat.cli.progress._Known.heartbeat", 0)
+    monkeypatch.setattr("covcat.cli.progress._KnownTasks.heartbeat", 0)
     session = Session(data_dir=Path("covcat-data"))
     with drawn(session, "plain") as progress:
         task = progress.start("a.zip", None, about=1000)

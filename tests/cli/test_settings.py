@@ -328,7 +328,9 @@ def test_a_variable_means_in_python_what_it_means_to_a_command(
 
 def test_each_command_that_has_the_option_of_a_key_takes_it_from_the_files() -> None:
     values = dict.fromkeys(settings.KEYS, "x")
-    defaults = settings.Settings((settings.File(Path("f"), "user", "read", values),)).defaults()
+    defaults = settings.Settings(
+        (settings.SettingsFile(Path("f"), "user", "read", values),)
+    ).defaults()
     variables = {settings.variable_of(name) for name in settings.KEYS}
     for path, option in OPTIONS:
         if option.envvar in variables:

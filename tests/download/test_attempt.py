@@ -409,7 +409,7 @@ def test_a_terminal_shows_bars_and_clears_them_away(shelf, server, columns: int)
 def test_a_log_says_now_and_then_how_far_a_long_transfer_is(
     covcat, shelf, server, monkeypatch
 ) -> None:
-    monkeypatch.setattr("covcat.cli.progress._Known.heartbeat", 0)
+    monkeypatch.setattr("covcat.cli.progress._KnownTasks.heartbeat", 0)
     shelf.add_web("plain", "x.bin", sha256=SHA256)
     server.serve("/data.example.org/x.bin", Answer(BODY))
     ran = covcat("fetch", "plain", "--progress", "plain", "-v")

@@ -776,7 +776,7 @@ def test_files_that_are_recorded_without_a_download_are_kept_as_found_there(covc
 def test_an_import_tells_how_far_it_has_read_what_was_given(
     covcat, shelf, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr("covcat.cli.progress._Known.heartbeat", 0)
+    monkeypatch.setattr("covcat.cli.progress._KnownTasks.heartbeat", 0)
     shelf.add_repository()
     for path, data in REPOSITORY.items():
         (tmp_path / "given" / path).parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from covcat.store.folder import check_outside
 from covcat.text import plural
 
 if TYPE_CHECKING:
-    from covcat.export.training.build import Chosen, Exported
+    from covcat.export.training.build import Exported, TrainingRows
     from covcat.export.training.laying import TrainingForm, Way
     from covcat.imaging.query import Question
 
@@ -35,7 +35,7 @@ def export(
     labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
-    found_elsewhere: options.Found = False,
+    found_elsewhere: options.FoundElsewhere = False,
     of: options.Of = None,
     way: str | None = choice(_WAYS, "links or copies; links point to the data folder.", "--as"),
 ) -> None:
@@ -103,26 +103,26 @@ def _check_folder(session: Session, folder: Path, names: list[str] | None, form:
 
 def _chosen(
     session: Session, names: list[str] | None, question: "Question", of: list[Path] | None
-) -> "Chosen":
+) -> "TrainingRows":
     """Return what is to be exported: what passes, or what --of names."""
-    from covcat.export.training.build import Chosen
+    from covcat.export.training.build import TrainingRows
     from covcat.imaging.query import Question
 
     if not of:
-        return Chosen(cohorts.asked(session, names, question, "exported"))
+        return TrainingRows(cohorts.asked(session, names, question, "exported"))
     if question != Question():
         raise UsageError("--of says what is asked: expected no filter beside it")
     source = sources.source_of(session, of, names, "exported")
     if source.named is None:
-        return Chosen(source.cohort, source.side_of, source.lock)
+        return TrainingRows(source.cohort, source.side_of, source.lock)
     side_of = source.named.sides_of_training()
     if side_of is not None:
         lists = shlex.join(["covcat", "split", "check", *map(str, of)])
         session.say(f"note: if anybody is on two sides of these was not looked for: {lists}")
-    return Chosen(source.cohort, side_of)
+    return TrainingRows(source.cohort, side_of)
 
 
-def _tell(session: Session, chosen: "Chosen", form: "TrainingForm", made: "Exported") -> None:
+def _tell(session: Session, chosen: "TrainingRows", form: "TrainingForm", made: "Exported") -> None:
     """Say on stderr what is in it, and what is not."""
     for why, count in chosen.cohort.counts.left_out.items():
         session.say(indexes.left_out(why, count))

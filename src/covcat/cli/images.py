@@ -48,7 +48,7 @@ def images(
     where: options.Where = None,
     one_per: options.OnePer = None,
     everything: bool = flag("--all", "Rows of labels whose image is not here, too."),
-    found_elsewhere: options.Found = False,
+    found_elsewhere: options.FoundElsewhere = False,
     columns: options.Columns = None,
     paths: bool = flag("--paths", "Print the paths of the files, a line each."),
     null: bool = flag("--null", "With --paths: end each with NUL, for xargs -0.", "-0"),

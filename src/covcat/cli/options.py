@@ -227,7 +227,7 @@ Of = Annotated[
         parser=a_path,
     ),
 ]
-Found = Annotated[
+FoundElsewhere = Annotated[
     bool, option("--found", "Rows of labels whose picture is here, be it in another set; found_in.")
 ]
 Columns = Annotated[

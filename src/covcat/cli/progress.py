@@ -34,7 +34,7 @@ def drawn(session: Session, how: str) -> Iterator[Progress]:
         with drawing.bars:
             yield drawing
     else:
-        yield _Known(session)
+        yield _KnownTasks(session)
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class _Task:
         return format_size(round(count)) if self.unit == "bytes" else f"{count:,.0f} {self.unit}"
 
 
-class _Known:
+class _KnownTasks:
     """Keeps what is known of all tasks; for logs it says now and then how far a long one is."""
 
     heartbeat: float = _HEARTBEAT
@@ -129,7 +129,7 @@ class _Known:
             self.note(f"{task.label}: {task.told(task.done)}{of}")
 
 
-class _Events(_Known):
+class _Events(_KnownTasks):
     """For programs: one JSON object a line, on stderr."""
 
     heartbeat = _EVENTS
@@ -147,7 +147,7 @@ class _Events(_Known):
             )
 
 
-class _Bars(_Known):
+class _Bars(_KnownTasks):
     """One bar for each task that takes a while, and one for all of a release.
 
     Whatever draws holds the lock: rich tears its bars when two threads draw at once.

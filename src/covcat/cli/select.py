@@ -34,7 +34,7 @@ def select(
     ),
     where: options.Where = None,
     one_per: options.OnePer = None,
-    found_elsewhere: options.Found = False,
+    found_elsewhere: options.FoundElsewhere = False,
     distinct: bool = flag("--distinct", "Each picture once: --one-per picture."),
     earlier: Path | None = value(
         "--from", "The query.json of a cohort, or its folder: make the same one again.", "FILE"

@@ -47,7 +47,7 @@ def split(
     labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
-    found_elsewhere: options.Found = False,
+    found_elsewhere: options.FoundElsewhere = False,
     earlier: Path | None = value(
         "--from", "The query.json of a cohort, or its folder: split that.", "FILE"
     ),

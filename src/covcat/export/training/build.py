@@ -27,7 +27,7 @@ _OTHER = "give another FOLDER"
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class TrainingRows:
     """What is exported: a cohort, and of a split which side a row is on."""
 
     cohort: Cohort
@@ -58,7 +58,7 @@ class Exported:
 
 
 def to_folder(
-    chosen: Chosen, form: TrainingForm, target: Path, way: Way, progress: Progress
+    chosen: TrainingRows, form: TrainingForm, target: Path, way: Way, progress: Progress
 ) -> Exported:
     """Write all that the form holds, with licences and citations, to a new folder."""
     cohort = chosen.cohort
