@@ -243,7 +243,7 @@ MEMBERS = {"a.txt": b"a" * 600, "b.txt": b"b" * 600, "c.txt": b"c" * 600}
 def inspected(tmp_path: Path, kind: str, data: bytes) -> list[str]:
     archive = tmp_path / "archive"
     archive.write_bytes(data)
-    place = writing.Place(None, tmp_path / "inside")
+    place = writing.UnpackTarget(None, tmp_path / "inside")
     done = extract.extract(archive, kind, Layout(), rules.Budget(10**9), place)
     return [one.path for one in done.files]
 

@@ -17,7 +17,7 @@ from makers.zips import Made, zip_made
 
 from covcat.archives import FORMATS, extract, writing
 from covcat.archives.rules import Budget, Layout
-from covcat.archives.writing import Place
+from covcat.archives.writing import UnpackTarget
 from covcat.errors import DiskError, ExtractionError
 
 GOOD = {"a.txt": b"a", "b/c.txt": b"c" * 3000, "empty.txt": b""}
@@ -40,7 +40,7 @@ def unpacked(tmp_path: Path, kind: str, data: bytes, layout: Layout = PLAIN) -> 
     archive.write_bytes(data)
     folder = tmp_path / "out"
     folder.mkdir(exist_ok=True)
-    extract.extract(archive, kind, layout, Budget(10**9), Place(folder, tmp_path / "inside"))
+    extract.extract(archive, kind, layout, Budget(10**9), UnpackTarget(folder, tmp_path / "inside"))
     return tree_on_disk(folder)
 
 
@@ -102,7 +102,7 @@ def test_names_that_are_one_path_somewhere_are_refused(
 def test_an_archive_cut_anywhere_never_looks_whole(tmp_path: Path, kind: str, packing: str) -> None:
     whole = MAKERS[kind][packing](GOOD)
     archive = tmp_path / "archive"
-    place = Place(None, tmp_path / "inside")  # its files are only hashed
+    place = UnpackTarget(None, tmp_path / "inside")  # its files are only hashed
     cuts = 400 if kind in ("zip", "tar") else 40
     for length in range(0, len(whole), max(1, len(whole) // cuts)):
         archive.write_bytes(whole[:length])

@@ -16,7 +16,7 @@ from makers.seven_zips import seven_zip_of
 
 from covcat.archives import extract
 from covcat.archives.rules import Budget, Layout
-from covcat.archives.writing import Place
+from covcat.archives.writing import UnpackTarget
 from covcat.errors import ExtractionError
 from covcat.names import collision_key, unsafe_name
 
@@ -46,7 +46,7 @@ def unpacked(kind: str, data: bytes) -> dict[str, bytes] | None:
         (top / "archive").write_bytes(data)
         (top / "out").mkdir()
         try:
-            place = Place(top / "out", top / "inside")
+            place = UnpackTarget(top / "out", top / "inside")
             extract.extract(top / "archive", kind, Layout(), Budget(10**6), place)
         except ExtractionError:
             return None

@@ -19,7 +19,7 @@ from makers.runs import tree_on_disk
 from covcat.archives import extract
 from covcat.archives.base import Opening, Padding
 from covcat.archives.rules import Budget, Layout
-from covcat.archives.writing import Place
+from covcat.archives.writing import UnpackTarget
 from covcat.errors import ExtractionError
 
 JUNK = b"#!/bin/sh\nexit 0\n"
@@ -188,7 +188,7 @@ def _unpacked(folder: Path, name: str, data: bytes) -> tuple[dict[str, bytes], P
     out = folder / os.urandom(4).hex()
     out.mkdir()
     kind = extract.kind(path, allows_padding=True)
-    place = Place(out, folder / "inside")
+    place = UnpackTarget(out, folder / "inside")
     opening = Opening(allows_padding=True)
     done = extract.extract(path, kind, Layout(), Budget(1 << 20), place, opening)
     return tree_on_disk(out), done.padding

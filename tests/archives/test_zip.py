@@ -116,7 +116,7 @@ def test_a_directory_out_of_bounds_is_refused_before_it_is_read(
 ) -> None:
     reads: list[int] = []
 
-    class Watched(zip_end.Window):
+    class Watched(zip_end.FileWindow):
         def read_at(self, offset: int, size: int) -> bytes:
             reads.append(size)
             return super().read_at(offset, size)

@@ -20,7 +20,7 @@ from torture.origin import Channel, Origin
 
 from covcat.catalog import load
 from covcat.download import attempt, ranges
-from covcat.download.parts import SCHEMA, Parts, Record, key_of
+from covcat.download.parts import SCHEMA, PartRecord, Parts, key_of
 from covcat.download.remote import Network
 from covcat.hosts.base import alone
 
@@ -140,7 +140,7 @@ def test_what_was_joined_wrongly_is_fetched_once_more_as_a_whole(covcat, shelf, 
     part = Parts(PARTS).new(key, "x.bin")
     part.write(wrong)
     part.record(
-        Record("u", None, None, None, len(BODY), 100_000, hashlib.sha256(wrong).hexdigest())
+        PartRecord("u", None, None, None, len(BODY), 100_000, hashlib.sha256(wrong).hexdigest())
     )
     part.close()
     ran = covcat("fetch", "plain", mirror=channel.url)

@@ -20,7 +20,7 @@ from servers.hosts import World
 from covcat.archives import extract
 from covcat.archives.base import LockedError
 from covcat.archives.rules import Budget, Layout
-from covcat.archives.writing import Place
+from covcat.archives.writing import UnpackTarget
 from covcat.digests import tree_id
 from covcat.errors import ExtractionError
 
@@ -118,7 +118,7 @@ def unpacked(tmp_path: Path, kind: str, data: bytes, layout: Layout) -> dict[str
     archive.write_bytes(data)
     folder.mkdir(parents=True)
     try:
-        place = Place(folder, tmp_path / "inside")
+        place = UnpackTarget(folder, tmp_path / "inside")
         extract.extract(archive, kind, layout, Budget(10**9), place)
         return tree_on_disk(folder)
     finally:

@@ -8,7 +8,7 @@ import pytest
 from covcat.archives import extract
 from covcat.archives.base import Member, Source
 from covcat.archives.rules import Budget, Layout
-from covcat.archives.writing import Place
+from covcat.archives.writing import UnpackTarget
 from covcat.errors import ExtractionError
 from makers.runs import tree_on_disk
 
@@ -52,7 +52,7 @@ def extracted(folder: Path, data: bytes, kind: str = "zip") -> dict[str, bytes]:
     archive, out = folder / f"a.{kind}", folder / "out"
     archive.write_bytes(data)
     out.mkdir()
-    place = Place(out, folder / "inside")
+    place = UnpackTarget(out, folder / "inside")
     extract.extract(archive, extract.kind(archive), Layout(), Budget(10**8), place)
     return tree_on_disk(out)
 

@@ -32,7 +32,7 @@ from makers.tables import darwin, png, workbook
 from covcat.catalog import load
 from covcat.catalog.files import WebFile
 from covcat.cli import main
-from covcat.download.parts import Parts, Record
+from covcat.download.parts import PartRecord, Parts
 from covcat.download.remote import Download, RemoteFile
 from covcat.store.waiting import Waiting
 from torture.fixture import HANG, HOST, Case, Tally, Verdict, Wish, conduct, last_line
@@ -349,7 +349,7 @@ def _part(place: Path, dice: random.Random) -> Verdict:
     part = parts.new("key", "a.zip")
     part.write(b"x" * 1000)
     digest = hashlib.sha256(b"x" * 1000).hexdigest()
-    record = Record("https://data.example.org/a", None, '"e"', None, 5000, 1000, digest)
+    record = PartRecord("https://data.example.org/a", None, '"e"', None, 5000, 1000, digest)
     part.record(record)
     part.close()
     _edit(part.record_path, dice)

@@ -12,7 +12,7 @@ from covcat.archives.base import Opening
 from covcat.archives.extract import Extracted, extract, inspect_all, kind
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout
 from covcat.archives.volumes import Archive, gather
-from covcat.archives.writing import Place
+from covcat.archives.writing import UnpackTarget
 from covcat.beside import build_beside
 from covcat.errors import DiskError, NotFoundError, UsageError
 from covcat.files import disk_errors
@@ -55,7 +55,7 @@ def unpacked(
         with disk_errors(f"make a folder beside `{target}`"):
             files.mkdir(mode=disk.FOLDER_MODE)
             made = files.lstat()
-        place = Place(files, workshop / "inside", progress=progress)
+        place = UnpackTarget(files, workshop / "inside", progress=progress)
         budget = _budget(workshop, max_bytes, max_files)
         done = extract(archive, form, layout, budget, place, opening)
         if not done.files:

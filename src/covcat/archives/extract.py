@@ -29,7 +29,7 @@ from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.links import KnownLinks, folders_of, follow
 from covcat.archives.rules import Admitted, Budget, Layout, Rules
 from covcat.archives.volumes import Archive, VolumeSet
-from covcat.archives.writing import Place, Tally, Unpacking
+from covcat.archives.writing import Unpacking, UnpackTarget, UnwantedBytes
 from covcat.errors import ExtractionError
 from covcat.files import StoredFile, disk_errors
 
@@ -80,7 +80,7 @@ def inspect_all(
         if (one := rules.admit(member)) and not (one.is_again or one.is_link or one.is_spare):
             admitted.append(one)
         budget.check(archive.name)
-        return Tally(budget, archive.name) if member.size is None else None
+        return UnwantedBytes(budget, archive.name) if member.size is None else None
 
     with _opened(archive, opening, layout.command) as source:
         form = load_format(kind)
@@ -109,7 +109,7 @@ def extract(
     kind: str,
     layout: Layout,
     budget: Budget,
-    place: Place,
+    place: UnpackTarget,
     opening: Opening = _NOTHING_SAID,
 ) -> Extracted:
     """Write the wanted files, then those of the archives inside it that the layout names.
@@ -156,7 +156,12 @@ def extract(
 
 
 def _extract_each(
-    archive: VolumeSet, kind: str, layout: Layout, budget: Budget, place: Place, opening: Opening
+    archive: VolumeSet,
+    kind: str,
+    layout: Layout,
+    budget: Budget,
+    place: UnpackTarget,
+    opening: Opening,
 ) -> Extracted:
     """Write the files of archives that each hold a part of them, into one folder."""
     done = []
@@ -185,7 +190,7 @@ def _unpack_stream(form: StreamFormat, source: Source, rules: Rules, unpacking: 
         admitted = rules.admit(member)
         rules.budget.check(rules.archive)
         if admitted is None and member.size is None:
-            return Tally(rules.budget, rules.archive)
+            return UnwantedBytes(rules.budget, rules.archive)
         return unpacking.writer(admitted) if admitted else None
 
     unpacking.start(None)
@@ -243,7 +248,7 @@ def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> li
 
 
 def _unpack_nested(
-    path: str, file: Path, layout: Layout, budget: Budget, place: Place, opening: Opening
+    path: str, file: Path, layout: Layout, budget: Budget, place: UnpackTarget, opening: Opening
 ) -> Extracted:
     """Unpack an archive that lay at `path` of another one, and drop it."""
     with _archive_errors(file, path, layout.command):

@@ -18,7 +18,7 @@ from covcat.archives.streams import compression_of, open_unpacked
 from covcat.archives.tar_headers import BLOCK, END, has_checksum
 from covcat.archives.volumes import Archive
 from covcat.archives.zip_directory import read_directory
-from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_of
+from covcat.archives.zip_end import SPLIT, FileWindow, NoEndError, read_end, start_of
 
 # Suffixes that say a format; the longer ones first.
 SUFFIXES = {
@@ -109,7 +109,7 @@ def _by_magic(archive: Archive, *, allows_padding: bool) -> str:
 def _error_at_end(stream: BinaryIO) -> BadArchiveError | None:
     """Return what is wrong with the end of a file as that of a zip."""
     try:
-        read_end(Window(stream))
+        read_end(FileWindow(stream))
     except BadArchiveError as error:
         return error
     return None
@@ -131,7 +131,7 @@ def _is_padded_zip(stream: BinaryIO, *, allows_padding: bool) -> bool:
     Raises:
         PaddedError: it is one, and that is not allowed.
     """
-    window = Window(stream)
+    window = FileWindow(stream)
     try:
         end = read_end(window)
     except BadArchiveError:

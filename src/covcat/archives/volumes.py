@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal, cast
 
 from covcat import names
 from covcat.archives.base import BadArchiveError, CutOffError
-from covcat.archives.zip_end import Window, count_volumes
+from covcat.archives.zip_end import FileWindow, count_volumes
 from covcat.errors import ExtractionError, NotFoundError, UsageError
 from covcat.files import disk_errors, read_at
 from covcat.text import plural
@@ -294,6 +294,6 @@ def _disks(path: Path) -> int:
     """Return how many volumes the end of a zip counts; 1 if it has none."""
     with disk_errors(f"read `{path}`"), path.open("rb") as stream:
         try:
-            return count_volumes(Window(stream))
+            return count_volumes(FileWindow(stream))
         except BadArchiveError:
             return 1

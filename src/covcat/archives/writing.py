@@ -28,7 +28,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BYTES | NO_LINK
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UnpackTarget:
     """Where an archive is unpacked to."""
 
     folder: Path | None  # None: its files are only hashed
@@ -40,7 +40,7 @@ class Place:
 class Unpacking:
     """Collects the files of one archive; on leaving, whatever is open is closed."""
 
-    def __init__(self, archive: str, place: Place, budget: Budget) -> None:
+    def __init__(self, archive: str, place: UnpackTarget, budget: Budget) -> None:
         """`archive` is its name in messages."""
         self.archive, self.place, self.budget = archive, place, budget
         self.open: set[MemberWriter] = set()
@@ -238,7 +238,7 @@ class TargetWriter:
         self._whole.targets[self._member.number] = self._data
 
 
-class Tally:
+class UnwantedBytes:
     """Counts what nobody wants of a member whose size is not declared: it may never end."""
 
     def __init__(self, budget: Budget, archive: str) -> None:

@@ -22,7 +22,7 @@ from covcat.archives.base import (
     describe,
 )
 from covcat.archives.zip_directory import Entry
-from covcat.archives.zip_end import Window, read_end
+from covcat.archives.zip_end import FileWindow, read_end
 from covcat.archives.zip_member import PPMD, ZipMember
 from covcat.archives.zip_methods import METHODS, NAMES, SMALL
 
@@ -35,7 +35,7 @@ _PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kerne
 
 def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
-    window = Window(source.stream)
+    window = FileWindow(source.stream)
     entries = directory.read_directory(window, source.pass_over)
     listed = [_member(entry, data, source, window) for entry, data in entries]
     return sorted(listed, key=attrgetter("number"))
@@ -43,7 +43,7 @@ def members(source: Source) -> list[Member]:
 
 def comment(stream: BinaryIO) -> str:
     """Return the archive's comment: git writes the commit id there."""
-    return read_end(Window(stream)).comment.decode("ascii", "replace")
+    return read_end(FileWindow(stream)).comment.decode("ascii", "replace")
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
@@ -70,7 +70,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
 
     def run(member: ZipMember) -> None:
         if writer := open_member(member):
-            _push_large(member, Window(source.stream), writer, stop)
+            _push_large(member, FileWindow(source.stream), writer, stop)
 
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1, len(large))) as pool:
         futures = [pool.submit(run, one) for one in large]
@@ -85,7 +85,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
 
 def _push_small(members: Sequence[ZipMember], source: Source, open_member: Open) -> None:
     """Push each wanted member, whole and checked: what surrounds the bytes costs most."""
-    window = Window(source.stream, 2 * SMALL)
+    window = FileWindow(source.stream, 2 * SMALL)
     for member in members:
         if writer := open_member(member):
             data = _unpack_small(member, window)
@@ -95,7 +95,9 @@ def _push_small(members: Sequence[ZipMember], source: Source, open_member: Open)
             writer.finish()
 
 
-def _push_large(member: ZipMember, window: Window, writer: Writer, stop: threading.Event) -> None:
+def _push_large(
+    member: ZipMember, window: FileWindow, writer: Writer, stop: threading.Event
+) -> None:
     checksum = 0
     for data in _unpacked(member, window):
         if stop.is_set():
@@ -111,7 +113,7 @@ def _wrong_checksum(member: ZipMember) -> BadArchiveError:
     return BadArchiveError(f"has a wrong checksum for `{member.name}`")
 
 
-def _unpack_small(member: ZipMember, window: Window) -> bytes:
+def _unpack_small(member: ZipMember, window: FileWindow) -> bytes:
     """Unpack a member in one go: generators cost as much as its bytes."""
     data = window.read_at(member.data, member.packed)
     if len(data) < member.packed:
@@ -129,7 +131,7 @@ def _unpack_small(member: ZipMember, window: Window) -> bytes:
     return data
 
 
-def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
+def _unpacked(member: ZipMember, window: FileWindow) -> Iterator[bytes]:
     """Give the unpacked bytes of a member; its packed bytes must end where its stream does."""
     pieces = window.pieces(member.data, member.packed)
     if not member.method:
@@ -158,7 +160,7 @@ def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
 # ---- a member ----------------------------------------------------------------------------------
 
 
-def _member(entry: Entry, data: int, source: Source, window: Window) -> ZipMember:
+def _member(entry: Entry, data: int, source: Source, window: FileWindow) -> ZipMember:
     barred, is_locked = _barred(entry, source.password)
     if barred and entry.flags & directory.MASKED:  # and so perhaps its name
         raise UnsupportedError(barred)

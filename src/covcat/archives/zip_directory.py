@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from covcat.archives.base import BadArchiveError, Padding, SplitError, UnsafeError
 from covcat.archives.padding import check_after, check_hides_nothing
-from covcat.archives.zip_end import SPLIT, End, Window, check_few, place_in, read_end, start_of
+from covcat.archives.zip_end import SPLIT, End, FileWindow, check_few, place_in, read_end, start_of
 
 LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s2B5H3I5H2I")
@@ -55,7 +55,7 @@ class Entry(NamedTuple):
 
 
 def read_directory(
-    window: Window, pass_over: Callable[[Padding], None]
+    window: FileWindow, pass_over: Callable[[Padding], None]
 ) -> Iterator[tuple[Entry, int]]:
     """Read and check all headers; give entries as they lie there, and where their bytes start.
 
@@ -85,7 +85,7 @@ def read_directory(
         raise UnsafeError(f"has {end.directory - position} hidden bytes before its directory")
 
 
-def _check_padding(window: Window, before: int, end: End) -> None:
+def _check_padding(window: FileWindow, before: int, end: End) -> None:
     if end.is_split:
         raise UnsafeError("has bytes before or after it, and comes in zip's own volumes")
     check_hides_nothing(window.pieces(0, before), "before its first member")
@@ -208,7 +208,7 @@ def _unicode_path(field: bytes | None, entry: Entry) -> bytes | None:
     return field[5:]
 
 
-def _data_offset(entry: Entry, window: Window) -> int:
+def _data_offset(entry: Entry, window: FileWindow) -> int:
     """Check that the local header says what the directory says; return where its data starts."""
     raw = window.read_at(entry.offset, LOCAL.size + len(entry.name))
     if len(raw) < LOCAL.size or raw[:4] != b"PK\x03\x04":
@@ -249,7 +249,7 @@ def _local_sizes(size: int, packed: int, field: bytes, entry: Entry) -> tuple[in
     return size, packed
 
 
-def _check_space(entry: Entry, end: int, next_offset: int, window: Window) -> None:
+def _check_space(entry: Entry, end: int, next_offset: int, window: FileWindow) -> None:
     """A member reaches to the next one; only a data descriptor may lie between."""
     left = next_offset - end
     if not entry.flags & DESCRIPTOR:

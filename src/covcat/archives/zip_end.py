@@ -54,7 +54,7 @@ class End:
     is_split: bool = False  # into zip's own volumes, from whose starts its places count
 
 
-class Window:
+class FileWindow:
     """Reads a shared file at any place; small neighbouring reads cost one system call."""
 
     def __init__(self, stream: BinaryIO, block: int = 1 << 16) -> None:
@@ -105,7 +105,7 @@ def place_in(starts: tuple[int, ...], volume: int, offset: int) -> int:
     return starts[volume] + offset
 
 
-def count_volumes(window: Window) -> int:
+def count_volumes(window: FileWindow) -> int:
     """Return how many volumes the end of a zip counts."""
     _, position, (disk, *_), _ = _find_end(window)
     if disk == _MOST[0] and position >= _LOCATOR.size:
@@ -115,7 +115,7 @@ def count_volumes(window: Window) -> int:
     return int(disk) + 1
 
 
-def _find_end(window: Window) -> tuple[bytes, int, tuple[int, ...], bytes]:
+def _find_end(window: FileWindow) -> tuple[bytes, int, tuple[int, ...], bytes]:
     """Return the end record's comment, its place, its numbers and what follows it.
 
     It is the last one, as readers take it: what follows it has none.
@@ -137,7 +137,7 @@ def _find_end(window: Window) -> tuple[bytes, int, tuple[int, ...], bytes]:
     return comment, start + at, (disk, first_disk, here, entries, length, offset), rest
 
 
-def read_end(window: Window) -> End:
+def read_end(window: FileWindow) -> End:
     """Find the end record.
 
     Its places count from where the zip begins, or from where its file does: what lies before it
@@ -203,7 +203,7 @@ def check_few(entries: int) -> None:
         raise UnsupportedError(f"has {entries:,} entries: at most {_MAX_ENTRIES:,} are read")
 
 
-def _wide_end(window: Window, end: int) -> tuple[int, tuple[int, ...], int] | None:
+def _wide_end(window: FileWindow, end: int) -> tuple[int, tuple[int, ...], int] | None:
     """Return where the ZIP64 record starts, its numbers, and how far before that it is said to be.
 
     None if there is none.

@@ -52,7 +52,7 @@ def links_command(
     wrong = [row for row in for_people if row["status"] in links.BROKEN]
     form = session.format(output)
     if not wrong or form != "json":  # else the error's own document has the rows
-        shown = Rows([one.name for one in fields(links.Link)], rows, "url")
+        shown = Rows([one.name for one in fields(links.CheckedLink)], rows, "url")
         if form == "table":
             columns = ("id", "kind", "status", "url", "detail")
             shown = Rows(columns, for_people, "url", spared=("kind",))

@@ -13,7 +13,7 @@ from covcat.download import ranges
 from covcat.download.answers import HEAD, Answer, not_the_file
 from covcat.download.http import Web
 from covcat.download.pace import ConnectionLimit, RateLimit, StallDetector
-from covcat.download.parts import Parts, Record, copy_kept
+from covcat.download.parts import PartRecord, Parts, copy_kept
 from covcat.download.remote import Location, Network, Target
 from covcat.download.resume import (
     HeldPart,
@@ -141,7 +141,7 @@ class Attempt:
         if self.target.room is not None:  # it was measured while the earlier part was there
             self.target.room.give_back(self.offset)
 
-    def _may_take(self, record: Record) -> bool:
+    def _may_take(self, record: PartRecord) -> bool:
         size = self.target.remote.bytes
         if size is not None and (record.offset > size or record.total not in (None, size)):
             return False
@@ -350,7 +350,7 @@ class Attempt:
         if not self.kept():
             return
         self._recorded = self.offset
-        record = Record(
+        record = PartRecord(
             url=self.url,
             mirror=self.transfers.network.mirror,
             etag=self.validator.etag,

@@ -48,7 +48,7 @@ def key_of(release: str, path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PartRecord:
     """How far a part is: its first `offset` bytes are on the disk and have this sha256."""
 
     url: str
@@ -109,7 +109,7 @@ class Part:
         with self._errors():
             return read_at(self._open_handle(), size, offset)
 
-    def record(self, record: Record) -> None:
+    def record(self, record: PartRecord) -> None:
         """Bring the bytes to the disk, then the record that vouches for them."""
         self._has_record = True
         with self._errors():
@@ -177,17 +177,17 @@ class Parts:
         names = os.listdir(self.folder)  # noqa: PTH208 -- a thousand small files: one look is made
         return {one["key"] for one in map(_NAME.fullmatch, names) if one}
 
-    def kept(self, key: str) -> list[tuple[Path, Record]]:
+    def kept(self, key: str) -> list[tuple[Path, PartRecord]]:
         """Return what earlier runs left of a download, the most bytes first."""
         found = [(path, self._record_of(path)) for path in self._all(key)]
         known = [(path, record) for path, record in found if record is not None]
         return sorted(known, key=lambda one: one[1].offset, reverse=True)
 
-    def _record_of(self, path: Path) -> Record | None:
+    def _record_of(self, path: Path) -> PartRecord | None:
         """Return the record of a part; None if it has none, or one that was changed."""
         with suppress(OSError, ValueError, TypeError):
             with opened(path.with_suffix(".json"), follow=False) as stream:
-                record = Record(**unsealed(parse_json(stream.read(_MOST))) or {})
+                record = PartRecord(**unsealed(parse_json(stream.read(_MOST))) or {})
             return record if record.is_sound and not path.is_symlink() else None
         return None
 
@@ -236,7 +236,7 @@ class Parts:
                 one.unlink()
 
 
-def copy_kept(path: Path, record: Record, part: Part, take: Callable[[bytes], object]) -> bool:
+def copy_kept(path: Path, record: PartRecord, part: Part, take: Callable[[bytes], object]) -> bool:
     """Copy what `record` vouches for to the new, empty `part`; `take` hears all of it.
 
     False is less than the record says; its digest is the caller's to check.

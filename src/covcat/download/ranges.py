@@ -22,7 +22,7 @@ _READ = 1 << 20
 
 
 @dataclass(slots=True)
-class _Piece:
+class _ByteSpan:
     at: int  # of the next byte to come
     end: int  # one after its last byte
 
@@ -37,7 +37,7 @@ class RangeReaders:
     total: int
     part: Part
     heard: Callable[[int], object]  # told of bytes as they arrive, from any thread
-    left: deque[_Piece] = field(default_factory=deque)
+    left: deque[_ByteSpan] = field(default_factory=deque)
     alive: int = 0
     news: threading.Condition = field(default_factory=threading.Condition)
     errors: list[CovcatError] = field(default_factory=list)
@@ -52,7 +52,7 @@ class RangeReaders:
         size = (self.total - start) // (connections * _ROUNDS)
         size = max(_SMALLEST, min(_LARGEST, size))
         starts = range(start, self.total, size)
-        pieces = [_Piece(at, min(at + size, self.total)) for at in starts]
+        pieces = [_ByteSpan(at, min(at + size, self.total)) for at in starts]
         self.left, self.alive = deque(pieces), connections
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(connections)]
         for thread in threads:
@@ -100,7 +100,7 @@ class RangeReaders:
                 self.alive -= 1
                 self.news.notify_all()
 
-    def _bring(self, piece: _Piece) -> None:
+    def _bring(self, piece: _ByteSpan) -> None:
         where, expected = self.location, (piece.at, piece.end - 1, self.total)
         headers = {"Range": f"bytes={piece.at}-{piece.end - 1}", "If-Range": self.etag}
         with self.web.get(

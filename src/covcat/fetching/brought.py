@@ -366,7 +366,7 @@ def _unpack(build: Build, path: Archive, kind: str, source: GivenPath) -> Iterat
         with disk_errors("make a folder to unpack to"):
             folder.mkdir()
         inside = folder.with_name(f"{folder.name}.inside")
-        place = writing.Place(folder, inside, True, build.run.progress)
+        place = writing.UnpackTarget(folder, inside, True, build.run.progress)
         budget = budget_for(File(), build.run.store)
         return extract.extract(path, kind, Layout(command=""), budget, place, opening)
 

@@ -60,7 +60,7 @@ class _Told(Silent):
         engine.advance(size)
 
 
-class _Unpacking(Silent):
+class _UnpackingProgress(Silent):
     """Tells the caller as many bytes as the archive has, and keeps what is to be noted."""
 
     def __init__(self, size: int) -> None:
@@ -121,7 +121,7 @@ def _portable(build: Build) -> Build:
     return replace(build, run=run, waiting=nothing, series=None, found=[], lost=[])
 
 
-class _Read(Waiting):
+class _WaitingUnnoted(Waiting):
     """Files that wait, of which the caller alone keeps the journal."""
 
     def add(self, file: RemoteFile, got: Download) -> None:
@@ -151,7 +151,7 @@ def bring_one(asked: Asked) -> Download | CovcatError:
 
 def _unpack(build: Build, asked: Asked, got: Download) -> Unpacked:
     """Unpack an archive into a new folder: what a try left that was killed is dropped first."""
-    told = _Unpacking(got.bytes)
+    told = _UnpackingProgress(got.bytes)
     for left in build.workshop.glob(f"{asked.number}-*"):
         shutil.rmtree(left, ignore_errors=True)
     own = build.workshop / f"{asked.number}-{os.urandom(4).hex()}"
@@ -205,7 +205,7 @@ def _hosts(asked: Asked) -> Hosts:
             if hashlib.sha256(data).hexdigest() != asked.sha256:
                 raise IntegrityError(f"`{asked.build}` is not as it was written")
             build: Build = pickle.loads(data)  # noqa: S301 -- its sha256 came with the work
-            waiting = _Read(build.run.store.partial(build.resource.id, build.release.id))
+            waiting = _WaitingUnnoted(build.run.store.partial(build.resource.id, build.release.id))
             if _current is not None:
                 _current[1].transfers.web.close()
             build = replace(build, waiting=waiting)

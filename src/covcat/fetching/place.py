@@ -83,9 +83,9 @@ def make_piece(
     return Piece(served, transfer, files)
 
 
-def _place(build: Build, file: File) -> writing.Place:
+def _place(build: Build, file: File) -> writing.UnpackTarget:
     """Return where an archive is unpacked to."""
-    return writing.Place(
+    return writing.UnpackTarget(
         folder=build.folder / "files" if build.options.extract else None,
         workspace=build.workshop / f"{os.urandom(4).hex()}.inside",
         with_git_ids=isinstance(file, GitHubFile) or build.listing is not None,

@@ -19,8 +19,8 @@ from covcat.hosts.record import (
     DescribedFile,
     Description,
     Forms,
+    HostRecord,
     Newest,
-    Record,
     find_date,
 )
 from covcat.hosts.trees import Tree, read_pages
@@ -78,7 +78,7 @@ def newest(file: DataverseFile, context: HostContext) -> Newest:
     return Newest(kind="version", version=version, at=at, is_held=is_held)
 
 
-def describe(record: Record, context: HostContext) -> Description:
+def describe(record: HostRecord, context: HostContext) -> Description:
     """Return what a Dataverse says of a data set."""
     asked = _address(record.server, record.id, record.version) + "&excludeFiles=true"
     tree = context.ask(asked, login=of_dataverse(record.server)).get("data")

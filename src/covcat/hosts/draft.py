@@ -27,7 +27,7 @@ from covcat.hosts.record import (
     DescribedFile,
     Description,
     Forms,
-    Record,
+    HostRecord,
     clean_name,
     is_refused,
 )
@@ -43,7 +43,7 @@ LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:\s*)?"
 class Draft:
     """A release to begin an entry with, and what is known of each file in it and beside it."""
 
-    record: Record
+    record: HostRecord
     said: Description
     release: Release
     is_set: bool  # one entry stands for all files
@@ -51,7 +51,7 @@ class Draft:
     refusal: str = ""  # why `fetch` would not take it
 
 
-def record_of(name: str) -> Record:
+def record_of(name: str) -> HostRecord:
     """Read HOST:RECORD, a DOI or an address.
 
     Raises:
@@ -71,7 +71,7 @@ def record_of(name: str) -> Record:
             if given["id"].startswith("10.7910/dvn/"):  # as DataCite writes it, not as Harvard does
                 given["id"] = given["id"].upper()
             given["server"] = f"https://{given['server']}" if "server" in given else DATAVERSE
-            return Record(host=one, page=forms[one].page.format(**given), **given)
+            return HostRecord(host=one, page=forms[one].page.format(**given), **given)
     raise UsageError(
         f"`{name}` names no record of a host that covcat can ask: expected one of these forms",
         details=[
@@ -84,7 +84,7 @@ def record_of(name: str) -> Record:
 
 
 def draft(
-    record: Record, network: Network, progress: Progress, today: str, *, each: bool = False
+    record: HostRecord, network: Network, progress: Progress, today: str, *, each: bool = False
 ) -> Draft:
     """Ask a host for a record; with `each`, also more than MOST_FILES of a set one by one.
 
@@ -120,7 +120,7 @@ def draft(
     return Draft(record, said, release, is_set, tuple(entries), refusal)
 
 
-def _describe(record: Record, context: HostContext) -> Description:
+def _describe(record: HostRecord, context: HostContext) -> Description:
     module: Any = hosts.host(record.host)
     try:
         said: Description = module.describe(record, context)
@@ -150,7 +150,7 @@ def file_tree(file: AnyFile) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value is not None}
 
 
-def _check_valid(release: Release, record: Record) -> None:
+def _check_valid(release: Release, record: HostRecord) -> None:
     """Apply the catalog's own rules to what a server said; nothing else is printed as YAML."""
     from pydantic import TypeAdapter, ValidationError
 

@@ -12,7 +12,7 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.errors import ActionNeededError, GoneError
 from covcat.hosts.base import HostContext, alone, claim, is_pinned
 from covcat.hosts.logins import of_figshare
-from covcat.hosts.record import DescribedFile, Description, Forms, Newest, Record, find_date
+from covcat.hosts.record import DescribedFile, Description, Forms, HostRecord, Newest, find_date
 from covcat.hosts.trees import Tree, read_pages
 
 API = "https://api.figshare.com/v2/articles"
@@ -59,7 +59,7 @@ def newest(file: FigshareFile, context: HostContext) -> Newest:
     return Newest(kind="version", version=version, at=at, is_held=version == file.version)
 
 
-def describe(record: Record, context: HostContext) -> Description:
+def describe(record: HostRecord, context: HostContext) -> Description:
     """Return what figshare says of an article."""
     asked = f"{API}/{record.id}" + (f"/versions/{record.version}" if record.version else "")
     tree = context.ask(asked, login=of_figshare())

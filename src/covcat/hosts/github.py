@@ -23,8 +23,8 @@ from covcat.hosts.record import (
     NAME,
     Description,
     Forms,
+    HostRecord,
     Newest,
-    Record,
     find_date,
 )
 from covcat.hosts.trees import MOST_FILES, Tree
@@ -192,7 +192,7 @@ def newest(file: GitHubFile, context: HostContext) -> Newest:
     return Newest(kind="commit", version=sha, at=at, is_held=is_held, ids=(sha, tree))
 
 
-def describe(record: Record, context: HostContext) -> Description:
+def describe(record: HostRecord, context: HostContext) -> Description:
     """Return what GitHub says of a repository at a branch, tag or commit."""
     about = _ask(record.id, context)
     ref = record.version or about.text("default_branch")

@@ -14,7 +14,7 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.errors import NetworkError
 from covcat.hosts.base import HostContext, alone
 from covcat.hosts.logins import of_kaggle
-from covcat.hosts.record import NAME, Description, Forms, Newest, Record, find_date
+from covcat.hosts.record import NAME, Description, Forms, HostRecord, Newest, find_date
 from covcat.hosts.trees import Tree
 
 API = "https://www.kaggle.com/api/v1/datasets"
@@ -68,7 +68,7 @@ def _created(tree: Tree, number: str) -> str:
     return dates.get(number, "")
 
 
-def describe(record: Record, context: HostContext) -> Description:
+def describe(record: HostRecord, context: HostContext) -> Description:
     """Return what Kaggle says of a data set."""
     version = f"?datasetVersionNumber={record.version}" if record.version else ""
     asked = f"{API}/view/{record.id}{version}"

@@ -76,7 +76,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class CheckedLink:
     """What was found at an address: a row of `covcat links`; the last three are of files only."""
 
     resource: str
@@ -112,14 +112,14 @@ class Response:
         return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
 
 
-def decide(address: Address, response: Response | CovcatError) -> Link:
+def decide(address: Address, response: Response | CovcatError) -> CheckedLink:
     """Say what an answer means, or that none came."""
     status, detail = _status_of(address, response)
     size, one = None, Validator()
     is_file = status in ("ok", "size changed") and address.is_data
     if is_file and isinstance(response, Response):
         size, one = response.total, validator_of(response.headers)
-    return Link(
+    return CheckedLink(
         resource=address.resource,
         release=address.release,
         kind=address.kind,
@@ -207,7 +207,7 @@ def check(
     catalog: Catalog,
     network: Network,
     progress: Progress,
-) -> Iterator[Link]:
+) -> Iterator[CheckedLink]:
     """Ask for every address of the targets; one that fails does not stop the others.
 
     `network.pause` is the seconds between two requests to a host. What may pass is asked again

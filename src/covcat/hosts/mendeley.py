@@ -13,7 +13,7 @@ from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.base import HostContext, alone, claim, is_pinned, one_of
-from covcat.hosts.record import DescribedFile, Description, Forms, Newest, Record, find_date
+from covcat.hosts.record import DescribedFile, Description, Forms, HostRecord, Newest, find_date
 from covcat.hosts.trees import MOST_FILES, Tree, read_pages
 
 API = "https://data.mendeley.com/public-api/datasets"
@@ -67,7 +67,7 @@ def newest(file: MendeleyFile, context: HostContext) -> Newest:
     return Newest(kind="version", version=version, at=at, is_held=version == file.version)
 
 
-def describe(record: Record, context: HostContext) -> Description:
+def describe(record: HostRecord, context: HostContext) -> Description:
     """Return what Mendeley Data says of a data set."""
     asked = f"{API}/{record.id}" + (f"/snapshot/{record.version}" if record.version else "")
     tree = context.ask(asked, _ACCEPT)

@@ -23,7 +23,7 @@ from covcat.errors import NotFoundError, TransientError, UsageError
 from covcat.files import StoredFile, disk_errors, hashed
 from covcat.hosts.base import kind_of
 from covcat.hosts.draft import MOST_FILES, Draft, place_all
-from covcat.hosts.record import DescribedFile, Description, Record, clean_name
+from covcat.hosts.record import DescribedFile, Description, HostRecord, clean_name
 from covcat.names import is_litter
 from covcat.progress import Progress
 from covcat.text import plural
@@ -134,5 +134,5 @@ def _draft(name: str, files: list[DescribedFile], notes: tuple[str, ...], today:
         asked="", release="1", date="", title="", license="", files=tuple(files), notes=notes
     )
     id = stem_of(name) if kind_of(name) != "none" else name.lstrip(".").partition(".")[0]
-    record = Record(host="web", id=id, page="")
+    record = HostRecord(host="web", id=id, page="")
     return Draft(record, said, release, is_set=False, entries=tuple(entries))

@@ -29,7 +29,7 @@ class Forms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class HostRecord:
     """What a person names: a record of a host, the newest version unless one is given."""
 
     host: str

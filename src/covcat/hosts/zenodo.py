@@ -17,8 +17,8 @@ from covcat.hosts.record import (
     DescribedFile,
     Description,
     Forms,
+    HostRecord,
     Newest,
-    Record,
     clean_name,
     find_date,
     is_refused,
@@ -66,7 +66,7 @@ def newest(file: ZenodoFile, context: HostContext) -> Newest:
     return Newest(kind="version", version=number, at=at, is_held=number == file.record)
 
 
-def describe(record: Record, context: HostContext) -> Description:
+def describe(record: HostRecord, context: HostContext) -> Description:
     """Return what Zenodo says of a record."""
     tree = _find_record(record, context)
     number, about = tree.mark(Count, "id"), tree.get("metadata")
@@ -96,7 +96,7 @@ def describe(record: Record, context: HostContext) -> Description:
     )
 
 
-def _find_record(record: Record, context: HostContext) -> Tree:
+def _find_record(record: HostRecord, context: HostContext) -> Tree:
     """The number of all versions of a record is none (zenodo#2499): ask for the last then."""
     try:
         return _ask(record.id, context)

@@ -32,7 +32,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _AcceptedRecord:
     """All of the file."""
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -48,7 +48,7 @@ def accepted(store: Store) -> list[Accepted]:
         if not os.path.lexists(path):
             return []
         with disk_errors(f"read `{path}`"), opened(path) as stream:
-            found = parse_record(path, stream.read(_MOST_BYTES), _Record, SCHEMA)
+            found = parse_record(path, stream.read(_MOST_BYTES), _AcceptedRecord, SCHEMA)
         for row in found.accepted:
             datetime.fromisoformat(row.at)
         return list(found.accepted)
