@@ -15,7 +15,7 @@ from covcat.cli.declare import choice, flag, grouped, ids, ids_of, value
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import say_lacking
-from covcat.cli.options import Exclude, Filters, Include, Transfer
+from covcat.cli.options import Exclude, Filters, Include, TransferOptions
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
@@ -66,7 +66,7 @@ def fetch(
     locked: bool = flag("--locked", "Exactly what ./covcat.lock names, or a FILE given as name."),
     shard: ShardOption = None,
     password_file: PasswordFile = None,
-    transfer: Transfer,
+    transfer: TransferOptions,
 ) -> None:
     """Download, verify and unpack; print the folder.
 

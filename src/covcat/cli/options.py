@@ -78,7 +78,7 @@ Progressing = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class TransferOptions:
     """How files are downloaded, and how that is shown."""
 
     progress: Progressing = "auto"

@@ -38,7 +38,7 @@ def drawn(session: Session, how: str) -> Iterator[Progress]:
 
 
 @dataclass(slots=True)
-class _Task:
+class _ShownTask:
     number: int
     label: str
     total: int | None
@@ -71,7 +71,7 @@ class _KnownTasks:
 
     def __init__(self, session: Session) -> None:
         self._say = session.say
-        self._tasks: dict[int, _Task] = {}
+        self._tasks: dict[int, _ShownTask] = {}
         self._next = 0
         self._lock = threading.RLock()
 
@@ -87,7 +87,7 @@ class _KnownTasks:
         """Remember a task."""
         with self._lock:
             self._next += 1
-            task = self._tasks[self._next] = _Task(
+            task = self._tasks[self._next] = _ShownTask(
                 self._next, label, total, within, time.monotonic(), about, unit
             )
             self._draw("start", task)
@@ -117,12 +117,12 @@ class _KnownTasks:
         """Print a note."""
         self._say(text)
 
-    def _advanced(self, task: _Task) -> None:
+    def _advanced(self, task: _ShownTask) -> None:
         if time.monotonic() - task.said_at >= self.heartbeat:
             task.said_at = time.monotonic()
             self._draw("advance", task)
 
-    def _draw(self, event: str, task: _Task) -> None:
+    def _draw(self, event: str, task: _ShownTask) -> None:
         """Show that a task starts, advances or finishes."""
         if event == "advance":
             of = f" of {'about ' * task.is_about}{task.told(task.most)}" if task.most else ""
@@ -139,7 +139,7 @@ class _Events(_KnownTasks):
         with self._lock:
             put_talk(text)
 
-    def _draw(self, event: str, task: _Task) -> None:
+    def _draw(self, event: str, task: _ShownTask) -> None:
         known = {"task": task.number, "within": task.within, "label": task.label}
         with self._lock:
             put_event(
@@ -181,18 +181,18 @@ class _Bars(_KnownTasks):
                 line, end="", soft_wrap=True, markup=False, highlight=False, emoji=False
             )
 
-    def _draw(self, event: str, task: _Task) -> None:
+    def _draw(self, event: str, task: _ShownTask) -> None:
         if event == "start" and task.within is None:
             self._add(task)
         elif event == "finish" and task.bar is not None:
             self.bars.remove_task(task.bar)
             self.bars.refresh()
 
-    def _add(self, task: _Task) -> None:
+    def _add(self, task: _ShownTask) -> None:
         task.bar = self.bars.add_task("", total=task.most, amount="", rate="")
         self._show(task)
 
-    def _show(self, task: _Task) -> None:
+    def _show(self, task: _ShownTask) -> None:
         """Tell rich how far a task is; its name is cut in the middle: ends tell files apart."""
         width = self.bars.console.width
         label, room = escaped(task.label), max(12, width // (3 if width >= _WIDE else 4))
@@ -210,7 +210,7 @@ class _Bars(_KnownTasks):
             rate=f"{task.told(speed)}/s" if speed else "",
         )
 
-    def _advanced(self, task: _Task) -> None:  # noqa: ARG002 -- all are drawn at once
+    def _advanced(self, task: _ShownTask) -> None:  # noqa: ARG002 -- all are drawn at once
         now = time.monotonic()
         if now - self._drawn_at < _REDRAW:
             return

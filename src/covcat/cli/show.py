@@ -25,7 +25,7 @@ FORMATS = ("text", "json", "schema.org")
 _MAX_COUNTS = 6  # rows of each published table; --json has all
 
 
-class _Page:
+class _HeadedLines:
     """Lines with headings; on a pipe nothing is wrapped."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class _Page:
 
 def _page(resource: Resource, session: Session, here: Sequence[str]) -> str:
     """Return the page of one resource; `here` are its releases on disk."""
-    page = _Page()
+    page = _HeadedLines()
     page.heading(f"{resource.id}: {resource.title}")
     page.line(resource.organization)
     if resource.homepage:
@@ -93,7 +93,7 @@ def _page(resource: Resource, session: Session, here: Sequence[str]) -> str:
     return "\n".join(page.lines).lstrip("\n") + "\n"
 
 
-def _what_it_is(page: _Page, resource: Resource) -> None:
+def _what_it_is(page: _HeadedLines, resource: Resource) -> None:
     page.heading("What is in it")
     heads = in_words.FLAGS if page.width >= _NARROW else _SHORT_HEADS
     rows: list[tuple[str, Sequence[str]]] = [("", heads)]
@@ -122,7 +122,7 @@ def _what_it_is(page: _Page, resource: Resource) -> None:
             page.line(f"{link.shows}: {link.url}", hang=2)
 
 
-def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
+def _releases(page: _HeadedLines, resource: Resource, here: Sequence[str]) -> None:
     if resource.releases:
         page.heading("Releases")
     for release in resource.releases:

@@ -19,14 +19,14 @@ from covcat.text import plural
 if TYPE_CHECKING:
     from covcat.imaging.cohort import Cohort
     from covcat.imaging.cohort_record import Recorded
-    from covcat.overlap.chosen import Chosen, Named
+    from covcat.overlap.chosen import Chosen, NamedRows
     from covcat.overlap.split_lock import SplitLock
 
 _HINT = "covcat select cohen --covid yes --output cohort"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CohortSource:
     """What --of names."""
 
     of: str  # as it was typed
@@ -39,7 +39,7 @@ class Source:
 
 def source_of(
     session: Session, paths: Sequence[Path], names: list[str] | None, done: str
-) -> Source:
+) -> CohortSource:
     """Find the rows that are meant; `names` say of which releases the names of lists are."""
     from covcat.overlap.chosen import Chosen, read_chosen
 
@@ -90,32 +90,32 @@ def _record_of(path: Path) -> "tuple[Path, Recorded | SplitLock] | None":
 
 def _made_again(
     session: Session, path: Path, record: Path, known: "Recorded | SplitLock", done: str
-) -> Source:
+) -> CohortSource:
     from covcat.overlap import divide, split_files
     from covcat.overlap.split_lock import SplitLock
 
     if isinstance(known, SplitLock):
         cohort = cohorts.of_same_files(session, known, done)
-        source = Source(str(path), cohort, divide.as_locked(cohort, known).side_of, known)
+        source = CohortSource(str(path), cohort, divide.as_locked(cohort, known).side_of, known)
     else:
-        source = Source(str(path), cohorts.recorded(session, known, done))
+        source = CohortSource(str(path), cohorts.recorded(session, known, done))
     if path.suffix.lower() == ".csv":
         split_files.check_table(path, record, source.cohort, source.side_of)
     return source
 
 
 def _named(
-    session: Session, chosen: "Chosen | Named", names: list[str] | None, done: str
-) -> Source:
+    session: Session, chosen: "Chosen | NamedRows", names: list[str] | None, done: str
+) -> CohortSource:
     """Find what a table or lists name, in the releases that they are of."""
     from covcat.imaging.cohort import CohortRule
     from covcat.imaging.query import count
-    from covcat.overlap.chosen import Named, find_named
+    from covcat.overlap.chosen import NamedRows, find_named
 
-    asked = names if isinstance(chosen, Named) else [*chosen.releases]
+    asked = names if isinstance(chosen, NamedRows) else [*chosen.releases]
     found, failed = indexes.indexes(session, asked, needs_all=bool(asked))
     every = [one.index for one in found.values()]
-    if isinstance(chosen, Named):
+    if isinstance(chosen, NamedRows):
         chosen = find_named(chosen, every, is_asked=bool(names))
         found = {name: one for name, one in found.items() if name in chosen.releases}
         _warn_of_lost(session, chosen)
@@ -127,7 +127,7 @@ def _named(
         )
     rule = CohortRule(chosen.question, allow_unknown_license=True)
     cohort = cohorts.of_indexes(session, found, rule, done)
-    return Source(chosen.of, cohort, named=chosen, failed=failed)
+    return CohortSource(chosen.of, cohort, named=chosen, failed=failed)
 
 
 def _warn_of_lost(session: Session, chosen: "Chosen") -> None:

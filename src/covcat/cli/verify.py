@@ -12,7 +12,7 @@ import typer
 
 from covcat.cli.declare import a_path, flag, grouped, value
 from covcat.cli.here import Here, releases
-from covcat.cli.options import At, Names, Transfer
+from covcat.cli.options import At, Names, TransferOptions
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
@@ -64,7 +64,7 @@ def verify(
     at: At = None,
     shard: ShardOption = None,
     join: bool = flag("--join", "Take what was found with --shard; read the others."),
-    transfer: Transfer,
+    transfer: TransferOptions,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
 

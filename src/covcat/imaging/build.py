@@ -137,7 +137,7 @@ class _IndexBuild:
     ) -> None:
         self.resource, self.release, self.folder = resource, release, folder / "files"
         self.name = f"{resource.id}@{release.id}"
-        self.subjects = _Subjects(folder)
+        self.subjects = _KnownSubjects(folder)
         self.progress, self.tables = progress, tables_of(resource, release)
         self.report = IndexReport(is_part=bool(manifest.selection or manifest.missing))
         prefix = "files/"
@@ -331,7 +331,7 @@ class _IndexBuild:
         return (place for place in places if place in self.files and place != path)
 
 
-class _Subjects:
+class _KnownSubjects:
     """Says who is on a picture, and of what it is a copy, as far as `overlap` found."""
 
     def __init__(self, folder: Path) -> None:

@@ -98,7 +98,7 @@ def chosen(cohort: Cohort, columns: tuple[str, ...]) -> Iterator[list[Row]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CohortLayout:
     """Where the images of a folder go, and what it has besides."""
 
     table: str = "cohort.csv"
@@ -107,7 +107,11 @@ class Layout:
 
 
 def to_folder(
-    cohort: Cohort, target: Path, form: Form, progress: Progress, layout: Layout = Layout()
+    cohort: Cohort,
+    target: Path,
+    form: Form,
+    progress: Progress,
+    layout: CohortLayout = CohortLayout(),
 ) -> None:
     """Write tables, record, citations and licences, and the images as links or copies.
 

@@ -46,7 +46,7 @@ class Others:
     ) -> None:
         self.catalog, self.store, self.open_index = catalog, store, open_index
         self.known: dict[tuple[str, str], Index | None] = {}
-        self.pictures: dict[str, _Pictures | None] = {}  # of ID@RELEASE, by path
+        self.pictures: dict[str, _PicturesByName | None] = {}  # of ID@RELEASE, by path
         self.here = {
             (id, release)
             for id, release, _ in store.releases()
@@ -76,7 +76,7 @@ class Others:
                 return part, path
         return None
 
-    def _pictures(self, name: str) -> "_Pictures | None":
+    def _pictures(self, name: str) -> "_PicturesByName | None":
         """Return the pictures of a release, by path, if it is here and can be opened."""
         id, _, release = name.partition("@")
         if (id, release) not in self.here:
@@ -87,7 +87,7 @@ class Others:
             except NotFoundError:  # it is not in the catalog any more
                 return None
             index = self._open(resource, known) if known else None
-            self.pictures[name] = _Pictures(index, "path") if index else None
+            self.pictures[name] = _PicturesByName(index, "path") if index else None
         return self.pictures[name]
 
     def _open(self, resource: Resource, release: Release) -> Index | None:
@@ -177,7 +177,8 @@ class Elsewhere:
         self.own = ImagesIn(resource=id, release=own, by="name", evidence="", source="")
         self.among = among
         self.sets = [
-            (one, [_Pictures(other, one.by) for other in others(one)]) for one in release.images_in
+            (one, [_PicturesByName(other, one.by) for other in others(one)])
+            for one in release.images_in
         ]
 
     def count(self) -> FoundCounts:
@@ -317,7 +318,7 @@ def with_pictures(
     return found, every
 
 
-class _Pictures:
+class _PicturesByName:
     """The pictures of a release, to be found by name."""
 
     def __init__(self, index: Index, by: str) -> None:
@@ -336,4 +337,4 @@ def _rank(word: object) -> int:
     return ("no", "unknown", "yes").index(str(word))
 
 
-Hit = tuple[_Pictures, str]  # where a picture was found, and its path there
+Hit = tuple[_PicturesByName, str]  # where a picture was found, and its path there

@@ -84,14 +84,14 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedRows:
     """The rows of lists, whose pictures are still to be found."""
 
     of: str
     rows: Sequence[Listed]
 
 
-def read_chosen(paths: Sequence[Path]) -> Chosen | Named:
+def read_chosen(paths: Sequence[Path]) -> Chosen | NamedRows:
     """Read the table of a cohort or a split, or of the folder of one; else lists.
 
     Raises:
@@ -105,10 +105,10 @@ def read_chosen(paths: Sequence[Path]) -> Chosen | Named:
         if table and table.suffix.lower() in _SUFFIXES and (found := _read_table(table, of)):
             return found
     rows = lists.read_lists(paths, fewest=1, unsaid=_NO_SIDE)
-    return Named(of, rows)
+    return NamedRows(of, rows)
 
 
-def find_named(named: Named, indexes: Sequence[Index], *, is_asked: bool) -> Chosen:
+def find_named(named: NamedRows, indexes: Sequence[Index], *, is_asked: bool) -> Chosen:
     """Return the pictures of lists that are here; `is_asked` says that these are their releases.
 
     Raises:

@@ -51,7 +51,7 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sheet:
+class _ReadyPicture:
     """A picture, made ready."""
 
     grey: Values  # a little blurred
@@ -157,14 +157,14 @@ def flat_share(grey: Grey) -> float:
     return int(flat.sum()) / max(int(inner.sum()), 1)
 
 
-def _sheet(grey: Grey) -> _Sheet:
+def _sheet(grey: Grey) -> _ReadyPicture:
     darkest, brightest = int(grey.min()), int(grey.max())
     ends = ((grey <= darkest + _END) | (grey >= brightest - _END)).astype(np.uint8)
     blurred: Values = opencv().GaussianBlur(grey.astype(np.float32), (0, 0), _BLUR)
-    return _Sheet(blurred, ends, float(blurred.std()))
+    return _ReadyPicture(blurred, ends, float(blurred.std()))
 
 
-def _fit(ours: _Sheet, theirs: _Sheet, matrix: Matrix) -> Likeness | None:
+def _fit(ours: _ReadyPicture, theirs: _ReadyPicture, matrix: Matrix) -> Likeness | None:
     """Move the picture until it fits, and return the best that was met."""
     best: tuple[float, Matrix, _Blocks] | None = None
     for _ in range(_STEPS + 1):
@@ -184,14 +184,14 @@ def _fit(ours: _Sheet, theirs: _Sheet, matrix: Matrix) -> Likeness | None:
     return _judged(best[2], best[1])
 
 
-def _laid(ours: _Sheet, theirs: _Sheet, matrix: Matrix) -> _Blocks | None:
+def _laid(ours: _ReadyPicture, theirs: _ReadyPicture, matrix: Matrix) -> _Blocks | None:
     """Return the voting blocks, once one is laid onto the other."""
     laid, kept = _overlaid(ours, theirs, matrix)
     return None if kept is None else _blocks(laid, theirs.grey, kept)
 
 
 def _overlaid(
-    ours: _Sheet, theirs: _Sheet, matrix: Matrix
+    ours: _ReadyPicture, theirs: _ReadyPicture, matrix: Matrix
 ) -> tuple[Values, NDArray[np.bool_] | None]:
     """Lay one onto the other; and return which blocks vote, or None where too few do."""
     cv2 = opencv()

@@ -104,7 +104,7 @@ def _stay(cohort: Cohort, subjects: Subjects, lock: SplitLock) -> dict[int, str]
 
 
 @dataclass(slots=True)
-class _Seen:
+class _RowOnSides:
     """A row of a subject that was on two sides."""
 
     record: Record
@@ -127,19 +127,19 @@ def _evidence(
     cohort: Cohort, subjects: Subjects, earlier: _Earlier, torn: Mapping[int, set[str]]
 ) -> list[str]:
     """Name the pictures that join what was apart: of each subject the shortest way to say it."""
-    seen: dict[int, list[_Seen]] = {}
+    seen: dict[int, list[_RowOnSides]] = {}
     for _, record, why in cohort.judge_rows(tuple(dict.fromkeys((*COUNTED, *KEYS)))):
         if not why and (number := subjects.of(record)) in torn:
-            seen.setdefault(number, []).append(_Seen(record, earlier.sides_of(record)))
+            seen.setdefault(number, []).append(_RowOnSides(record, earlier.sides_of(record)))
     return [line for number in sorted(seen) for line in _joints(seen[number])]
 
 
-def _joints(rows: list[_Seen]) -> list[str]:
+def _joints(rows: list[_RowOnSides]) -> list[str]:
     """Say what rows that were apart have in common; else which rows were where, and what is new."""
     for key, said in _JOINTS.items():
         if key == "patient_id" and (both := [one for one in rows if len(one.sides) > 1]):
             return [str(one) for one in both]
-        alike: dict[object, list[_Seen]] = {}
+        alike: dict[object, list[_RowOnSides]] = {}
         for one in rows:
             if one.record.get(key):
                 alike.setdefault(one.record[key], []).append(one)

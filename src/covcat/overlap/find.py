@@ -19,7 +19,7 @@ from covcat.overlap.feature_store import FeatureStore, unpacked
 from covcat.overlap.features import Features, Grey
 from covcat.overlap.groups import Couple, form_groups
 from covcat.overlap.pairs import MOST_COPIES, SAME, Pair, Picture, couples, firsts
-from covcat.overlap.series import Series
+from covcat.overlap.series import SeriesOfPictures
 from covcat.overlap.verify import Sameness, alignments, verify
 from covcat.progress import Progress
 
@@ -46,7 +46,7 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _PicturePlace:
     """Where a picture and its features are."""
 
     store: str
@@ -62,7 +62,7 @@ class _Appearance:
 
     members: list[Picture]
     pixels: bytes  # their digest
-    place: _Place
+    place: _PicturePlace
     shows: int  # pixels inside the frame
     sets: int  # a bit for each
 
@@ -71,8 +71,8 @@ class _Appearance:
 class _Candidates:
     """One picture, and those it is to be compared with."""
 
-    a: _Place
-    others: tuple[tuple[int, _Place, Tried], ...]
+    a: _PicturePlace
+    others: tuple[tuple[int, _PicturePlace, Tried], ...]
 
 
 _Filled = tuple[_Candidates, list[bytes | None]]  # with what is kept of each of these pictures
@@ -102,7 +102,7 @@ def find_overlap(
                 asked.setdefault((one.a, one.b), []).append((one.way, one.is_outline))
     finally:
         descriptors.close()
-    found, undecided, series = dict[Couple, Sameness | None](), 0, Series(sets)
+    found, undecided, series = dict[Couple, Sameness | None](), 0, SeriesOfPictures(sets)
     order = sorted(range(len(seen)), key=lambda k: (-seen[k].shows, seen[k].members[0]))
     reach, groups = 1, list[list[int]]()
     while asked:
@@ -141,7 +141,7 @@ def _gather(
                 file = one.file(first)
                 store = str(one.store.path)
                 size = file.stat().st_size if file.is_file() else 0
-                place = _Place(store, first.sha256, first.frame, str(file), size)
+                place = _PicturePlace(store, first.sha256, first.frame, str(file), size)
                 shows = features.frame.width * features.frame.height
                 seen.append(_Appearance([], features.pixels, place, shows, 0))
                 descriptors.add(features)
@@ -205,7 +205,7 @@ def _verified(
 def _tasks(
     seen: list[_Appearance], asked: Mapping[Couple, list[tuple[Way, bool]]]
 ) -> Iterator[Task]:
-    rows: dict[int, list[tuple[int, _Place, Tried]]] = {}
+    rows: dict[int, list[tuple[int, _PicturePlace, Tried]]] = {}
     for (a, b), ways in asked.items():
         rows.setdefault(a, []).append((b, seen[b].place, tuple(ways)))
     for a, others in rows.items():
@@ -254,7 +254,7 @@ def look_at(filled: _Filled) -> list[Sameness | Undecided | None]:
     return results
 
 
-def _grey(place: _Place, features: Features) -> Grey | None:
+def _grey(place: _PicturePlace, features: Features) -> Grey | None:
     for _, grey in scaled_pictures(Path(place.file), {place.frame: features}):
         return grey
     return None

@@ -19,7 +19,7 @@ _MOST = 1 << 21  # bytes of a header
 _Slice = tuple[str, int]  # an instance of DICOM, or a file, and the frame of it
 
 
-class Series:
+class SeriesOfPictures:
     """Knows of which series the pictures of some sets are; each file is read once."""
 
     def __init__(self, sets: Iterable[DescribedSet]) -> None:

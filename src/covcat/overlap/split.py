@@ -15,7 +15,7 @@ from typing import Any
 from covcat.catalog.columns import Record
 from covcat.errors import UsageError
 from covcat.imaging.cohort import Cohort
-from covcat.overlap.subjects import Stratum, Subjects, Tally
+from covcat.overlap.subjects import Stratum, SubjectCounts, Subjects
 from covcat.text import plural
 
 METHOD = "1"  # of what is said above
@@ -104,11 +104,13 @@ def sides_of(names: Sequence[str], shares: Shares, seed: int) -> Any:
     return np.searchsorted(np.array(ends, dtype=np.uint64), places, side="right")
 
 
-def _everybody(subjects: Subjects) -> Tally:
+def _everybody(subjects: Subjects) -> SubjectCounts:
     """Return how many pictures each subject has."""
     import numpy as np
 
-    return Tally(np.arange(len(subjects.names)), np.array(subjects.pictures, dtype=np.int64))
+    return SubjectCounts(
+        np.arange(len(subjects.names)), np.array(subjects.pictures, dtype=np.int64)
+    )
 
 
 class _Judge:
@@ -229,7 +231,7 @@ def balances(made: Division) -> list[Balance]:
     words = [*made.wanted.shares]
     number = {side: at for at, side in enumerate(words)}
     sides = np.array([number[side] for side in made.sides], dtype=np.int64)
-    cells: list[tuple[Stratum | None, Tally]] = [
+    cells: list[tuple[Stratum | None, SubjectCounts]] = [
         (None, _everybody(made.subjects)),
         *made.subjects.strata.items(),
     ]

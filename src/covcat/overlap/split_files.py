@@ -13,7 +13,7 @@ from covcat.errors import IntegrityError, UsageError
 from covcat.files import disk_errors, opened, place_new, sync, write_file
 from covcat.imaging import cohort_files
 from covcat.imaging.cohort import COUNTED, Cohort
-from covcat.imaging.cohort_files import Layout
+from covcat.imaging.cohort_files import CohortLayout
 from covcat.imaging.cohort_record import Form
 from covcat.imaging.opening import Row
 from covcat.imaging.write import write_rows
@@ -68,7 +68,7 @@ def to_folder(
     made: Division, lock: SplitLock, target: Path, form: Form, progress: Progress
 ) -> None:
     """Write train/, val/ and test/ with links or copies, split.csv and the lock."""
-    layout = Layout("split.csv", made.side_of, {split_lock.NAME: split_lock.to_json(lock)})
+    layout = CohortLayout("split.csv", made.side_of, {split_lock.NAME: split_lock.to_json(lock)})
     cohort_files.to_folder(made.cohort, target, form, progress, layout)
 
 

@@ -36,7 +36,7 @@ def who(record: Record) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class SubjectCounts:
     """Numbers of subjects, each once and in order, and how many rows each has: two arrays."""
 
     who: Any
@@ -50,7 +50,7 @@ class Subjects:
     names: list[str]  # the smallest id of each
     pictures: list[int]  # how many; those of the same bytes are one
     rows: list[int]
-    strata: dict[Stratum, Tally]
+    strata: dict[Stratum, SubjectCounts]
     left_out: Counter[str]  # rows, by the reason
     ids: dict[str, int]  # each id that joins, and whose it is
     known_by: list[str]  # what each picture is known by, in order
@@ -63,7 +63,7 @@ class Subjects:
 
 
 @dataclass(slots=True)
-class _Read:
+class _RowsRead:
     """What the chosen rows say; whom each shows, as a number of `joined`."""
 
     joined: Union = field(default_factory=Union)
@@ -126,7 +126,7 @@ def _packed(digests: Sequence[str], name: str) -> bytes:
 
 def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
     """Read the chosen rows once, and join them to subjects."""
-    read = _Read(cells=[numbering() for _ in stratify], said=[array("q") for _ in stratify])
+    read = _RowsRead(cells=[numbering() for _ in stratify], said=[array("q") for _ in stratify])
     other, picture = "nullif(patient_id, subject)", f"substr(sha256, 1, {_DIGITS})"
     shown = "found_subject" if cohort.rule.question.found else "NULL"  # as the picture's set has it
     for batch in cohort.judge(("subject", other, shown, "same_as", picture, *stratify)):
@@ -134,7 +134,7 @@ def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
     return _numbered(read, stratify)
 
 
-def _numbered(read: _Read, stratify: Sequence[str]) -> Subjects:
+def _numbered(read: _RowsRead, stratify: Sequence[str]) -> Subjects:
     """Give the subjects numbers in the order of their names, whatever order the rows had."""
     import numpy as np
 
@@ -148,7 +148,7 @@ def _numbered(read: _Read, stratify: Sequence[str]) -> Subjects:
     names = [ids[order[rank]] for rank in smallest.tolist()]
     whose = of[np.frombuffer(read.whose, np.int64)]
     pictured = whose[rows]
-    strata: dict[Stratum, Tally] = {}
+    strata: dict[Stratum, SubjectCounts] = {}
     for column, cells, said in zip(stratify, read.cells, read.said, strict=True):
         strata |= _tallies(column, cells, np.frombuffer(said, np.int64), whose)
     return Subjects(
@@ -166,7 +166,7 @@ def _numbered(read: _Read, stratify: Sequence[str]) -> Subjects:
 
 def _tallies(
     column: str, cells: Mapping[Any, int], said: Any, whose: Any
-) -> Mapping[Stratum, Tally]:
+) -> Mapping[Stratum, SubjectCounts]:
     """Count the rows of each subject for each word that a column says; a cell may have several."""
     import numpy as np
 
@@ -179,9 +179,9 @@ def _tallies(
             part = slice(int(ends[number - 1]) if number else 0, int(ends[number]))
             for word in filter(None, str(cell).split(vocabulary.JOINED)):
                 parts.setdefault(word, []).append(part)
-    found: dict[Stratum, Tally] = {}
+    found: dict[Stratum, SubjectCounts] = {}
     for word, some in parts.items():
         who, at = np.unique(np.concatenate([keys[one] % span for one in some]), return_inverse=True)
         rows = np.bincount(at, np.concatenate([counts[one] for one in some])).astype(np.int64)
-        found[column, word] = Tally(who, rows)
+        found[column, word] = SubjectCounts(who, rows)
     return found

@@ -36,7 +36,7 @@ class ResourceCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
+class ResourceOverlap:
     """What one resource has of another."""
 
     whole: Resource
@@ -151,13 +151,13 @@ def card(resource: Resource) -> ResourceCard:
     )
 
 
-def find_overlaps(resources: Sequence[Resource]) -> Iterator[Overlap]:
+def find_overlaps(resources: Sequence[Resource]) -> Iterator[ResourceOverlap]:
     """Give what the catalog says that resources have of each other."""
     known = {one.id: one for one in resources}
     for one in resources:
         for part in one.contains:
             if part.resource in known:
-                yield Overlap(one, known[part.resource], part.evidence, part.source)
+                yield ResourceOverlap(one, known[part.resource], part.evidence, part.source)
 
 
 def tabulate(counts: PublishedCounts, recounted: Recounted) -> CountedTable:

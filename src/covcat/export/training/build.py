@@ -7,8 +7,8 @@ from pathlib import Path
 from covcat.beside import build_beside
 from covcat.catalog.columns import Record
 from covcat.export.training.laying import (
+    LaidPicture,
     Laying,
-    Picture,
     TrainingForm,
     Way,
     columns_of,
@@ -100,6 +100,6 @@ def to_folder(
     return made
 
 
-def _mask_bytes(pictures: list[Picture]) -> dict[tuple[str, str], int]:
+def _mask_bytes(pictures: list[LaidPicture]) -> dict[tuple[str, str], int]:
     """Return the sizes of masks, each once."""
     return {(one.home, one.mask.path): one.mask.bytes for one in pictures if one.mask is not None}

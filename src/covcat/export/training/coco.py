@@ -9,7 +9,7 @@ same with its points; of each box no more than that.
 from typing import Any
 
 from covcat.catalog.outlines import Outline
-from covcat.export.training.laying import Laying, Picture, TrainingForm
+from covcat.export.training.laying import LaidPicture, Laying, TrainingForm
 from covcat.export.training.masks import Region, filled, region_of, regions_of
 
 _Tree = dict[str, Any]
@@ -45,7 +45,7 @@ def write(laying: Laying) -> None:
             laying.write_json(f"annotations/instances_{side}.json", tree)
 
 
-def _instances(laying: Laying) -> list[tuple[Picture, list[tuple[_Kind, _Tree]]]]:
+def _instances(laying: Laying) -> list[tuple[LaidPicture, list[tuple[_Kind, _Tree]]]]:
     """Return the pictures that have a mask which could be decoded, or outlines."""
     found = []
     for one in laying.pictures:
@@ -83,7 +83,7 @@ def _outlined(one: Outline, size: tuple[int, int]) -> _Tree:
 
 
 def _tree(
-    pictures: list[Picture],
+    pictures: list[LaidPicture],
     ids: dict[int, int],
     annotations: list[_Tree],
     categories: dict[_Kind, int],
@@ -110,7 +110,7 @@ def _tree(
     }
 
 
-def _reads(picture: Picture) -> bool:
+def _reads(picture: LaidPicture) -> bool:
     record = picture.record
     return bool(record["width"] and record["height"]) and record["slices"] in (None, 1)
 

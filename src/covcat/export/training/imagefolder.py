@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from covcat.catalog.columns import COLUMNS as EVERY
 from covcat.catalog.columns import Record, Value
-from covcat.export.training.laying import Laying, Picture, TrainingForm, suffix_of
+from covcat.export.training.laying import LaidPicture, Laying, TrainingForm, suffix_of
 from covcat.imaging.cohort_files import write_table
 
 # https://huggingface.co/docs/datasets/image_dataset; those of Pillow that an index may have
@@ -35,7 +35,7 @@ def write(laying: Laying) -> None:
     write_table(laying.folder / "pictures.csv", ("file", *laying.columns), every)
 
 
-def _laid(laying: Laying, side: str, pictures: list[Picture]) -> list[Record]:
+def _laid(laying: Laying, side: str, pictures: list[LaidPicture]) -> list[Record]:
     """Lay the pictures of a side; return the rows of its table."""
     rows: list[Record] = []
     for number, one in enumerate(pictures):
@@ -82,7 +82,7 @@ def _spelt(value: Value, is_decimal: bool) -> Value:
     return float(value) if is_decimal and value is not None else value
 
 
-def _reads(picture: Picture) -> bool:
+def _reads(picture: LaidPicture) -> bool:
     return suffix_of(str(picture.record["path"])) in _READ
 
 

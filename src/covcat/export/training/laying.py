@@ -25,7 +25,7 @@ Way = Literal["links", "copies"]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class LaidPicture:
     """A picture with what all of its chosen rows say; where they contradict each other, blank."""
 
     part: IndexedRelease
@@ -73,10 +73,10 @@ def _below_files(file: StoredFile | None) -> str:
 
 
 @dataclass(slots=True)
-class Pictures:
+class CohortPictures:
     """The pictures of a cohort, in its order."""
 
-    found: list[Picture] = field(default_factory=list)
+    found: list[LaidPicture] = field(default_factory=list)
     rows: int = 0
     torn: int = 0  # pictures whose rows contradict each other in a column
 
@@ -86,9 +86,9 @@ def columns_of(cohort: Cohort) -> tuple[str, ...]:
     return tuple(name for name in cohort.columns if name != "raw")
 
 
-def pictures_of(cohort: Cohort, side_of: Callable[[Record], str] | None) -> Pictures:
+def pictures_of(cohort: Cohort, side_of: Callable[[Record], str] | None) -> CohortPictures:
     """Read the chosen rows, those of one picture together."""
-    pictures, at, torn = Pictures(), dict[tuple[str, Value], int](), set[int]()
+    pictures, at, torn = CohortPictures(), dict[tuple[str, Value], int](), set[int]()
     homes, columns = cohort_files.homes_of(cohort), columns_of(cohort)
     masks = {part.name: _Masks(part) for part in cohort.parts}
     for part, record in cohort_files.chosen_rows(cohort, columns):
@@ -101,7 +101,7 @@ def pictures_of(cohort: Cohort, side_of: Callable[[Record], str] | None) -> Pict
         own = {name: record[name] for name in columns}
         own |= {} if side_of is None else {"split": side}
         mask = masks[part.name].of(record["mask_path"])
-        pictures.found.append(Picture(part, side, homes[part.name], own, mask))
+        pictures.found.append(LaidPicture(part, side, homes[part.name], own, mask))
     pictures.torn = len(torn)
     return pictures
 
@@ -152,13 +152,13 @@ class Laying:
 
     folder: Path
     columns: tuple[str, ...]
-    pictures: Sequence[Picture]
+    pictures: Sequence[LaidPicture]
     way: Way
     progress: Progress
     unread: list[str] = field(default_factory=list)  # masks that could not be decoded
     task: Any = None
 
-    def sides(self) -> Iterator[tuple[str, list[Picture]]]:
+    def sides(self) -> Iterator[tuple[str, list[LaidPicture]]]:
         """Give each side that has pictures, in the order of SIDES."""
         for side in SIDES:
             if found := [one for one in self.pictures if one.side == side]:
@@ -168,18 +168,18 @@ class Laying:
         """Return all findings of the pictures, in the order of letters."""
         return sorted({term for one in self.pictures for term in one.findings})
 
-    def lay(self, picture: Picture, place: str) -> None:
+    def lay(self, picture: LaidPicture, place: str) -> None:
         """Link or copy a picture to a place below the folder."""
         self._place(picture.part, picture.record, place)
 
-    def lay_mask(self, picture: Picture, place: str) -> None:
+    def lay_mask(self, picture: LaidPicture, place: str) -> None:
         """Link or copy the mask of a picture, once; one may be of several pictures."""
         assert picture.mask is not None
         record = record_of(picture.mask)
         if not (self.folder / place).is_symlink() and not (self.folder / place).exists():
             self._place(picture.part, record, place)
 
-    def read_mask(self, picture: Picture) -> bytes:
+    def read_mask(self, picture: LaidPicture) -> bytes:
         """Return the bytes of the mask of a picture, as they were fetched."""
         assert picture.mask is not None
         record = record_of(picture.mask)
@@ -220,13 +220,13 @@ class TrainingForm:
 
     write: Callable[[Laying], None]
     what: str  # it reads, in words
-    reads: Callable[[Picture], bool] = lambda _: True
+    reads: Callable[[LaidPicture], bool] = lambda _: True
     ways: tuple[Way, ...] = ("links", "copies")  # the first unless another is asked for
     has_files: bool = True  # its folder holds the pictures, as links or copies
     draws: bool = False  # outlines
 
 
-def count_by_side(pictures: Iterable[Picture]) -> Mapping[str, int]:
+def count_by_side(pictures: Iterable[LaidPicture]) -> Mapping[str, int]:
     """Count pictures by their side, in the order of SIDES."""
     counts = Counter(one.side for one in pictures)
     return {side: counts[side] for side in SIDES if counts[side]}

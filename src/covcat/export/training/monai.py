@@ -8,7 +8,7 @@ values `labels` names; a box shows where something is, and not its shape, and ma
 from typing import Any
 
 from covcat.catalog.outlines import Outline
-from covcat.export.training.laying import Laying, Picture, TrainingForm
+from covcat.export.training.laying import LaidPicture, Laying, TrainingForm
 from covcat.export.training.masks import draw_mask
 
 _KEYS = {"train": "training", "val": "validation", "test": "test"}
@@ -39,14 +39,14 @@ def write(laying: Laying) -> None:
         laying.write_json("segmentation.json", {**(head if values else {}), **masked})
 
 
-def _polygons(picture: Picture) -> list[tuple[str, Outline]]:
+def _polygons(picture: LaidPicture) -> list[tuple[str, Outline]]:
     """Return what a mask is made of."""
     if picture.mask is not None or not all(picture.size):
         return []
     return [(home, one) for home, one in picture.outlines if one.paths]
 
 
-def _lay_mask(laying: Laying, one: Picture, values: dict[str, int]) -> str | None:
+def _lay_mask(laying: Laying, one: LaidPicture, values: dict[str, int]) -> str | None:
     """Lay the mask of a picture, or make one of its polygons; return where it is."""
     if one.mask is not None:
         place = f"{one.side}_masks/{one.mask_name}"
@@ -61,7 +61,7 @@ def _lay_mask(laying: Laying, one: Picture, values: dict[str, int]) -> str | Non
     return place
 
 
-def _cells(picture: Picture) -> dict[str, Any]:
+def _cells(picture: LaidPicture) -> dict[str, Any]:
     """Return all columns, blanks too: MONAI stacks rows into batches only if all have the same."""
     return {**picture.record, "finding": picture.findings}
 

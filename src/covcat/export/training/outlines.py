@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from covcat.catalog.columns import Record
 from covcat.catalog.entries import ImagesIn
 from covcat.catalog.outlines import Outline, Outlined
-from covcat.export.training.laying import Picture
+from covcat.export.training.laying import LaidPicture
 from covcat.files import disk_errors, hashed
 from covcat.imaging import cohort_files, readers
 from covcat.imaging.build import tables_of
@@ -30,7 +30,7 @@ _WITH = Question(where="outlines_path NOT NULL")
 class Drawn:
     """The same pictures with what is drawn on them, and what became of the rest."""
 
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[LaidPicture] = field(default_factory=list)
     sources: set[str] = field(default_factory=set)  # resources whose outlines these are
     stretched: int = 0  # pictures of another size than that which was drawn on
     elsewhere: int = 0  # rows whose picture is not exported
@@ -40,7 +40,7 @@ class Drawn:
 _Wanted = tuple[int, str]  # the number of a picture, and the home of what draws on it
 
 
-def draw(pictures: Sequence[Picture], parts: Sequence[IndexedRelease]) -> Drawn:
+def draw(pictures: Sequence[LaidPicture], parts: Sequence[IndexedRelease]) -> Drawn:
     """Return the pictures with all that the parts have drawn on them."""
     made = Drawn(list(pictures))
     homes = {one.part.name: one.home for one in pictures}

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from covcat.catalog.columns import Record
 from covcat.export.training.laying import (
+    LaidPicture,
     Laying,
-    Picture,
     TrainingForm,
     record_of,
     suffix_of,
@@ -39,8 +39,8 @@ def write(laying: Laying) -> None:
                     key += 1
 
 
-def _shards(pictures: list[Picture]) -> Iterator[list[Picture]]:
-    some: list[Picture] = []
+def _shards(pictures: list[LaidPicture]) -> Iterator[list[LaidPicture]]:
+    some: list[LaidPicture] = []
     size = 0
     for one in pictures:
         own = int(one.record["bytes"] or 0)
@@ -53,7 +53,7 @@ def _shards(pictures: list[Picture]) -> Iterator[list[Picture]]:
 
 
 def _add_picture(
-    laying: Laying, tar: tarfile.TarFile, key: str, picture: Picture, classes: list[str]
+    laying: Laying, tar: tarfile.TarFile, key: str, picture: LaidPicture, classes: list[str]
 ) -> None:
     """Add what is of one picture, one after the other: a reader takes what has the same key."""
     _add_file(laying, tar, f"{key}{_suffix(str(picture.record['path']))}", picture, picture.record)
@@ -93,7 +93,7 @@ class _Hashed(io.RawIOBase):
 
 
 def _add_file(
-    laying: Laying, tar: tarfile.TarFile, name: str, picture: Picture, record: Record
+    laying: Laying, tar: tarfile.TarFile, name: str, picture: LaidPicture, record: Record
 ) -> None:
     """Copy a file of a release into a tar, if it is as it was fetched."""
     with as_fetched(picture.part, record) as stream:

@@ -30,7 +30,7 @@ def read_events(stream: IO[bytes], part: str) -> Iterator[Event]:
     names: dict[str, str] = {}  # expat puts every name in here
     parser = expat.ParserCreate(intern=names)
     parser.buffer_text = True
-    place, count = _Place(part), 0
+    place, count = _ParserPlace(part), 0
     parser.StartDoctypeDeclHandler = place.refuse
     parser.StartElementHandler = place.start
     parser.CharacterDataHandler = place.text
@@ -48,7 +48,7 @@ def read_events(stream: IO[bytes], part: str) -> Iterator[Event]:
     yield from place.events
 
 
-class _Place:
+class _ParserPlace:
     """Where in the part the parser is, and what it came by in the piece that it reads."""
 
     def __init__(self, part: str) -> None:
