@@ -88,6 +88,16 @@ def test_no_function_is_longer_than_40_lines() -> None:
     assert not long, "\n".join(long)
 
 
+def test_each_class_has_a_name_of_its_own() -> None:
+    named: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                place = path.relative_to(ROOT / "src").as_posix()
+                named.setdefault(node.name.lstrip("_"), []).append(place)
+    assert {name: places for name, places in named.items() if len(places) > 1} == {}
+
+
 def test_readme_and_the_package_name_the_same_systems() -> None:
     rows = re.findall(
         r"^\| (Linux|macOS|Windows) \| 3\.(\d+) to 3\.(\d+) \|", read("README.md"), re.M

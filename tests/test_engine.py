@@ -10,7 +10,7 @@ import pytest
 from makers.counted_work import count, no_process
 
 from covcat import engine
-from covcat.engine import Died, Task
+from covcat.engine import Died, Task, processes
 from covcat.errors import UsageError
 from covcat.progress import Callback, Silent
 
@@ -57,15 +57,20 @@ def test_what_processes_die_on_is_given_up_alone(tmp_path):
     assert found == {"a": "A", "b": "B", "c": "C"}
 
 
+def test_work_on_which_every_process_dies_is_given_up_alone(tmp_path):
+    assert set(done(tmp_path / "log", "dies1", "dies2", "dies3").values()) == {Died("SIGKILL")}
+
+
 def test_what_the_work_raises_is_raised_here(tmp_path):
     with pytest.raises(ValueError, match="raises-this"):
         done(tmp_path / "log", "a", "raises-this")
     assert not multiprocessing.active_children()
 
 
-def test_processes_that_cannot_begin_are_an_error_and_no_endless_loop():
+def test_processes_that_cannot_begin_are_an_error_and_no_endless_loop(monkeypatch):
+    monkeypatch.setattr(processes, "_serve", no_process)
     with pytest.raises(UsageError) as raised:
-        list(engine.run(no_process, [Task("a", 1, "a")] * 100, Silent(), "work", workers=2))
+        list(engine.run(count, [Task("a", 1, "a")] * 100, Silent(), "work", workers=2))
     assert raised.value.code == 2
     assert "exit code 3" in raised.value.message
 

@@ -102,12 +102,15 @@ def locale_error(error: UnicodeEncodeError) -> DiskError:
     return DiskError(text, hint="LC_ALL=C.UTF-8 covcat …")
 
 
+MORE_SPACE = "free some space, or choose another place with `--data-dir`"
+
+
 def disk_error(error: OSError, doing: str) -> DiskError:
     """Say an OSError as covcat says it."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     where = f" (`{error.filename}`)" if error.filename else ""
     hints = {
-        errno.ENOSPC: "free some space, or choose another place with --data-dir",
+        errno.ENOSPC: MORE_SPACE,
         errno.EDQUOT: "your quota is used up: choose another place with --data-dir",
         errno.EACCES: "`covcat doctor` tells what may not be written, or choose another --data-dir",
         errno.EROFS: "choose a folder you may write to with --data-dir",

@@ -9,6 +9,7 @@ from pathlib import Path
 from covcat.catalog.files import AnyFile
 from covcat.digests import Digest, VerifiedBy
 from covcat.errors import DiskError, IntegrityError, UsageError
+from covcat.files import MORE_SPACE
 
 STORES = ("s3://", "gs://", "az://")
 
@@ -117,7 +118,7 @@ class Target:
         if self.room is not None and (left := self.room.take(self.key, size)) is not None:
             raise DiskError(
                 f"`{url}` goes on beyond the {left} bytes that there is room for",
-                hint="free some space, or choose another place with --data-dir",
+                hint=MORE_SPACE,
             )
 
 

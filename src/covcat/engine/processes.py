@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from covcat.engine.batches import Batch, Done, Order, Raised, work_on
 from covcat.errors import UsageError
 
-_LIVES = 3  # processes that may die before the first of them has done anything
+_LIVES = 3  # processes that may die before the first of them has begun
 is_one = False  # of these processes, not who started them
 
 
@@ -21,7 +21,7 @@ class Processes:
         self._order, self.size = order, size
         self._idle: list[_Worker] = []
         self.busy: dict[Connection, tuple[_Worker, Batch]] = {}
-        self._deaths, self._has_done = 0, False
+        self._deaths, self._has_begun = 0, False
 
     def give(self, waiting: deque[Batch]) -> None:
         """Give each process that has nothing to do a batch; start those that there are to be."""
@@ -45,18 +45,18 @@ class Processes:
                 yield from self._mourn(worker.end(), batch, waiting)
                 continue
             if isinstance(results, int):
+                self._has_begun = True
                 self._order.hear(batch, results)
                 continue
             del self.busy[pipe]
             self._idle.append(worker)
-            self._has_done = True
             if isinstance(results, Raised):
                 raise results.error
             yield batch, results
 
     def _mourn(self, cause: str, batch: Batch, waiting: deque[Batch]) -> Iterator[Done]:
         self._deaths += 1
-        if not self._has_done and self._deaths >= _LIVES:
+        if not self._has_begun and self._deaths >= _LIVES:
             raise UsageError(
                 f"the processes that should do the work end at once: {cause}",
                 hint="in a script of your own, call covcat below `if __name__ == '__main__':`",
@@ -100,4 +100,5 @@ def _serve(pipe: Connection) -> None:
     with suppress(EOFError, OSError):
         while True:
             work, arguments = pipe.recv()
+            pipe.send(0)  # bytes: it has begun; what it dies on now is the work
             pipe.send(work_on(work, arguments, pipe.send))

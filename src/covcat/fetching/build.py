@@ -289,4 +289,4 @@ def check_room(needed: int, store: Store) -> None:
     """Refuse what cannot fit."""
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()
-    disk.check_room(needed, free, f"in `{store.folder}`", place.MORE_SPACE)
+    disk.check_room(needed, free, f"in `{store.folder}`", disk.MORE_SPACE)

@@ -20,7 +20,14 @@ from covcat.digests import PINNED
 from covcat.download.remote import Download, RemoteFile
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.fetching.base import Build, Piece
-from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
+from covcat.files import (
+    MORE_SPACE,
+    StoredFile,
+    disk_errors,
+    hashed,
+    link_or_copy,
+    make_folder,
+)
 from covcat.names import is_litter, unsafe_name
 from covcat.store import compare
 from covcat.store.folder import Store
@@ -28,7 +35,6 @@ from covcat.store.manifest import Transfer, data_files
 from covcat.text import plural
 
 _CAME = [one.name for one in fields(Download) if one.name != "path"]
-MORE_SPACE = "free some space, or choose another place with --data-dir"
 
 
 def budget_for(file: File, store: Store) -> Budget:

@@ -25,9 +25,8 @@ from covcat.fetching import expected, from_disk, from_hosts, plan
 from covcat.fetching.base import Run
 from covcat.fetching.build import build, settle_waiting
 from covcat.fetching.expected import Expected, Totals
-from covcat.fetching.place import MORE_SPACE
 from covcat.fetching.plan import Options, Plan, Step
-from covcat.files import check_room, disk_errors
+from covcat.files import MORE_SPACE, check_room, disk_errors
 from covcat.store import lockfile, manifest
 from covcat.store.folder import Store
 from covcat.store.lockfile import LockedRelease
