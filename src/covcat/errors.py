@@ -1,6 +1,6 @@
 """The errors covcat raises, and the exit code each one owns.
 
-    CovcatError                1   (never raised itself; an unknown exception is a bug)
+    CovcatError                1   (itself only made by `main`, for what is a bug)
     |- UsageError              2   bad option, bad value, a missing extra
     |- NotFoundError           3   no such resource, release or local copy
     |- NetworkError            4   no answer, a broken answer, offline

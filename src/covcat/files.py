@@ -1,4 +1,4 @@
-"""The rules of the disk, each in one place: read, hash, write whole, build beside, is there room.
+"""The rules of the disk, each in one place: read, hash, write new, put in place, is there room.
 
 What survives a crash, and in which order things are written: docs/how-it-flows.md.
 """
@@ -71,7 +71,7 @@ _RENAME_EXCHANGE = 2  # linux/fs.h
 
 @contextmanager
 def sqlite_errors(doing: str) -> Iterator[None]:
-    """Turn what SQLite says of a full disk into a DiskError."""
+    """Turn any OperationalError of SQLite, as of a full disk, into a DiskError."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -214,7 +214,7 @@ def write_at(handle: int, data: memoryview, offset: int) -> int:
 
 
 def write_new(path: Path, data: bytes | Iterable[bytes], *, synced: bool = False) -> None:
-    """Write a new file, perhaps by and by; with `synced`, to the disk itself."""
+    """Write a new file, whole or in chunks; with `synced`, to the disk itself."""
     handle = os.open(path, NEW, FILE_MODE)
     with os.fdopen(handle, "wb") as stream:
         stream.writelines([data] if isinstance(data, bytes) else data)

@@ -1,5 +1,6 @@
 """Every rule on what an archive may contain, through the function that decides."""
 
+import errno
 import io
 import os
 import stat
@@ -288,3 +289,18 @@ def test_large_archives_inside_a_zip_are_unpacked_though_threads_write_them_at_o
     inside = {f"{name}.zip": zip_of({"scan": data}) for name, data in scans.items()}
     found = unpacked(tmp_path, "zip", zip_of(inside), Layout(nested=("*.zip",)))
     assert found == {f"{name}/scan": data for name, data in scans.items()}
+
+
+def test_a_disk_with_no_room_for_the_folder_of_an_inner_archive_says_that_and_not_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Path.mkdir
+
+    def fill(path: Path, *args: object, **options: object) -> None:
+        if "inside" in path.parts:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        make(path, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", fill)
+    with pytest.raises(DiskError, match="make a folder for `a.zip`"):
+        unpacked(tmp_path, "zip", zip_of({"a.zip": zip_of(GOOD)}), Layout(nested=("*.zip",)))

@@ -75,13 +75,15 @@ class Unpacking:
         if admitted.is_nested and not admitted.is_again:  # under its name, which says its kind
             # Of the member's number: several threads are here at once.
             folder = self.place.workspace / f"{admitted.member.number}"
-            folder.mkdir(mode=PRIVATE_MODE, parents=True)
+            with disk_errors(f"make a folder for `{admitted.path}`"):
+                folder.mkdir(mode=PRIVATE_MODE, parents=True)
             inside = folder / PurePosixPath(admitted.path).name
             self.nested[admitted.member.number] = inside
             return MemberWriter(admitted, str(inside), str(self.place.workspace), self)
         if admitted.is_spare and not admitted.is_again:
             spare = self.spare[admitted.member.number] = self.place.workspace / "spare"
-            spare.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+            with disk_errors(f"make a folder for `{admitted.path}`"):
+                spare.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
             return MemberWriter(admitted, f"{spare}/{admitted.path}", str(spare), self)
         if admitted.is_again or self._folder is None:
             return MemberWriter(admitted, None, "", self)

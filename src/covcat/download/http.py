@@ -2,7 +2,7 @@
 
 It does so when the first request is made: what comes without a network starts at once.
 
-Nothing here retries: `covcat.download.retry` does. Bodies are read raw with
+What may pass is tried again by `covcat.download.retry`, not here. Bodies are read raw with
 `Accept-Encoding: identity`, because httpx decodes silently and loses the end of a cut gzip body.
 """
 

@@ -1,4 +1,4 @@
-"""The one door: plans are made and carried out here, and what a person downloaded is taken in.
+"""Plans are made and carried out here, and what a person downloaded is taken in.
 
 A release is built of what ordered sources have: of its hosts, or of given files and what is here.
 """
