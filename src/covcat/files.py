@@ -39,7 +39,7 @@ class NoFileError(OSError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile:
-    """One file of a release on disk; `path` is relative to the release folder."""
+    """One file of a release on disk; `path` is relative to its folder, or to `files/`."""
 
     path: str
     bytes: int
