@@ -450,6 +450,7 @@ def test_who_pays_for_what_is_read_is_told_to_the_bucket(
     assert told == {"requester"}
 
 
+@pytest.mark.skipif(not OWN_SERVER, reason="only the tests' own server refuses")
 @pytest.mark.usefixtures("fetched")
 def test_a_mirror_that_refuses_is_told_and_the_host_asked(covcat, buckets, bucket: There) -> None:
     buckets.before = lambda _: buckets.reply_of(301, "PermanentRedirect")
