@@ -333,6 +333,9 @@ def test_a_plan_of_a_part_that_is_nothing_ends_as_the_fetch_would(covcat, name) 
     document = json.loads(covcat("fetch", name, "--include", "nosuch*", "-n", "--json").out)
     assert said in document["error"]["message"]
     assert document["data"]["total"]["downloads"] == 0
+    covcat("fetch", "sample")  # of what is here whole, nothing lacks that could be asked for
+    for words in ([], ["-n"]):
+        assert covcat("fetch", "sample", "--include", "nosuch*", *words).code == 0
     both = covcat("fetch", name, "figure1", "--include", "nosuch*", "-n")
     check_said(both, 3, "2 of 2 have no file that is asked for: ")
 

@@ -189,7 +189,11 @@ def _refusal(
         run.check_fits(total, session.store)
     except DiskError as error:
         return error
-    empty = [step for step, row in zip(plan, rows, strict=True) if row["files"] == 0]
+    empty = [
+        step
+        for step, row in zip(plan, rows, strict=True)
+        if step.action == "fetch" and row["files"] == 0
+    ]
     errors = [plans.nothing_is_in(step.name, step.options.asked) for step in empty]
     if len(errors) == len(plan) == 1:
         return errors[0]

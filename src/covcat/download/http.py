@@ -2,7 +2,8 @@
 
 It does so when the first request is made: what comes without a network starts at once.
 
-What may pass is tried again by `covcat.download.retry`, not here. Bodies are read raw with
+A login that was asked for goes with a second request; what else may pass is tried again by
+`covcat.download.retry`, not here. Bodies are read raw with
 `Accept-Encoding: identity`, because httpx decodes silently and loses the end of a cut gzip body.
 """
 

@@ -1,4 +1,7 @@
-"""The only loop that asks again: what may pass is tried after a while, all else is final."""
+"""The loop that waits and asks again: what may pass is tried after a while, all else is final.
+
+`download.http` repeats a request at once where a login is asked for, and does not wait.
+"""
 
 from collections.abc import Callable
 from typing import TypeVar

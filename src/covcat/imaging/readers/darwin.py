@@ -8,8 +8,6 @@ is drawn on the image.
 
 import json
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from itertools import chain
 from lzma import LZMAError
@@ -32,10 +30,7 @@ _POINTS = ("path", "additional_paths", "paths")  # of a polygon; the last in for
 _XY = itemgetter("x", "y")
 _OF_FORMAT_2 = {"id", "slot_names"}  # of every annotation
 _PAIR = re.compile(r"([^/:]+)[/:](.+)", re.DOTALL)
-_BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, ValueError),
-    *(NotImplementedError, RuntimeError),  # a method zipfile does not have, an encrypted member
-)
+_BROKEN = (*limits.DAMAGED_ZIP, LZMAError, OSError, ValueError)
 
 
 def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:

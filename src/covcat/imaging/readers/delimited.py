@@ -10,7 +10,6 @@ import gzip
 import io
 import sys
 import zipfile
-import zlib
 from collections.abc import Container, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,10 +26,7 @@ _NAMED = {"tab": "\t", "space": " "}
 _QUOTES = 'where `"` is a letter like any other, the entry says `quote: none`'
 _GZIP = b"\x1f\x8b"
 _SHOWN = 20  # members that a message names
-_BROKEN = (
-    *(zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError),
-    *(NotImplementedError, RuntimeError),  # a method zipfile does not have, an encrypted member
-)
+_BROKEN = (*limits.DAMAGED_ZIP, gzip.BadGzipFile)
 
 
 def delimiter_of(table: LabelTable) -> str:

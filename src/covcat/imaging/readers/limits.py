@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,10 @@ _MOST_BLANK = 5_000_000  # lines one after another; Excel writes up to 1,048,576
 _MOST_TEXT = 4_000_000_000  # letters of a table; packed, a few million bytes hold as many
 _MOST_DIRECTORY = 8_000_000  # bytes of a zip's: 80,000 members, each of which takes 600 of memory
 _MOST_JSON = 8_000_000  # bytes of one, which may need 40 times that; the largest real one: 1 MB
+DAMAGED_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, EOFError),
+    *(NotImplementedError, RuntimeError),  # a method zipfile does not have, an encrypted member
+)
 _PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # of others zipfile unpacks what it likes
 
 
