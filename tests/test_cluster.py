@@ -31,7 +31,7 @@ from covcat import engine
 from covcat.progress import Silent
 from makers.counted_work import count
 address, log, *texts = sys.argv[1:]
-engine.choose(address, Path.cwd())
+engine.use_engine(address, Path.cwd())
 if __name__ == "__main__":
     tasks = [engine.Task(text, 5 << 20, (log, text)) for text in texts]
     for batch in engine.run(count, tasks, Silent(), "work"):

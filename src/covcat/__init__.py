@@ -325,12 +325,12 @@ def select(
 def _store(data_dir: "Folder | None") -> "Store":
     from pathlib import Path
 
-    from covcat.engine import choose
+    from covcat.engine import use_engine
     from covcat.store.folder import Store
 
     said = settings()
     folder = Path(said["data_dir"].value if data_dir is None else data_dir)
-    choose(said["engine"].value, folder)
+    use_engine(said["engine"].value, folder)
     return Store(folder.absolute() if said["engine"].value else folder)
 
 

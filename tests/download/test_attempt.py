@@ -22,7 +22,7 @@ from covcat.catalog import load
 from covcat.download import attempt, ranges
 from covcat.download.parts import SCHEMA, PartRecord, Parts, key_of
 from covcat.download.remote import Network
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 
 BODY = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))  # 1.28 MB
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -136,7 +136,7 @@ def test_what_was_joined_wrongly_is_fetched_once_more_as_a_whole(covcat, shelf, 
     PARTS.mkdir(parents=True)
     wrong = b"?" * 100_000
     (file,) = load.load([shelf.folder]).get("plain").releases[0].files
-    key = key_of("plain@1", alone(file, "x.bin").path)
+    key = key_of("plain@1", remote_file(file, "x.bin").path)
     part = Parts(PARTS).new(key, "x.bin")
     part.write(wrong)
     part.record(

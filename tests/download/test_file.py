@@ -18,7 +18,7 @@ from covcat.download.pace import ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import Location, Network, Target
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 from covcat.progress import Silent
 
 URL = "https://data.example.org/a.zip"
@@ -38,7 +38,7 @@ def fetched(tmp_path: Path, handler, file: WebFile, network: Network) -> remote.
     web = Web(network, httpx.MockTransport(handler))
     line = Transfers(web, network, RateLimit(None), ConnectionLimit(4), Parts(folder), Silent())
     location = Location(url=file.url, name=file.name)
-    wanted = Target(alone(file, file.name), file.name, "set@1.0")
+    wanted = Target(remote_file(file, file.name), file.name, "set@1.0")
     try:
         return download_file.fetch(wanted, [lambda: location], line, tmp_path / "target")
     finally:

@@ -56,7 +56,7 @@ def import_command(
     def take(word: str | None) -> Path:
         with drawn(session, "auto") as progress:
             one_run = Run(session.catalog, session.store, network, progress, word)
-            return run.adopt(step, one_run, paths)
+            return run.import_release(step, one_run, paths)
 
     folder = password_of(session, password_file).opening(take)
     session.result_path("import", folder, {"id": step.name, "path": str(folder)})

@@ -22,7 +22,7 @@ from covcat.cli.session import Session, envelope, put_error, readable
 from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
 from covcat.download.remote import STORES
-from covcat.engine import choose
+from covcat.engine import use_engine
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.files import check_local
 from covcat.text import escaped
@@ -144,7 +144,7 @@ def _choose_engine(address: str | None, data_dir: Path, *, offline: bool) -> Non
         )
     if address is not None and offline:
         raise UsageError("--engine asks a scheduler, and --offline opens no socket")
-    choose(address, data_dir)
+    use_engine(address, data_dir)
 
 
 def _greeting() -> str:

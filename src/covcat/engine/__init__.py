@@ -27,7 +27,7 @@ from covcat.engine.batches import (
 )
 from covcat.progress import Progress, Unit
 
-__all__ = ["Died", "Task", "advance", "choose", "cores", "is_far", "listener", "run"]
+__all__ = ["Died", "Task", "advance", "use_engine", "cores", "is_cluster", "listener", "run"]
 
 _LIGHT = 32  # times what is sent at once of heavy work, at most
 _EACH = 4  # batches that fall to each thread of a cluster, at least
@@ -35,13 +35,13 @@ Here = Literal["processes", "threads"]
 _chosen: tuple[str, Path] | None = None  # address of a scheduler, and the data folder
 
 
-def choose(address: str | None, folder: Path) -> None:
+def use_engine(address: str | None, folder: Path) -> None:
     """Work on the cluster of that scheduler from now on, or here; all see the data folder."""
     global _chosen
     _chosen = (address, folder.absolute()) if address else None
 
 
-def is_far() -> bool:
+def is_cluster() -> bool:
     """Tell if work is done elsewhere: then it pays to read ahead."""
     return _chosen is not None
 
@@ -90,7 +90,7 @@ def run(
 
     try:
         crew = _crew(Order(work, hear, fill), workers or cores(), here, reads, progress)
-        share = len(every) // (_EACH * crew.size * BATCH_TASKS) if light and is_far() else 1
+        share = len(every) // (_EACH * crew.size * BATCH_TASKS) if light and is_cluster() else 1
         waiting = deque(in_batches(every, min(max(share, 1), _LIGHT)))
         while waiting or crew.busy:
             crew.give(waiting)

@@ -58,7 +58,7 @@ class Order:
         fill = self.fill
         return [task.argument if fill is None else fill(task.argument) for task in batch.tasks]
 
-    def mourn(self, batch: Batch, cause: str, waiting: deque[Batch]) -> Iterator[Done]:
+    def requeue(self, batch: Batch, cause: str, waiting: deque[Batch]) -> Iterator[Done]:
         """Let what died wait again: once as it was, then each task alone; that is given up."""
         self.hear(batch, -batch.heard)
         if batch.tries < _TRIES:

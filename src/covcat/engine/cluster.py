@@ -105,7 +105,7 @@ class Cluster:
         from distributed.scheduler import KilledWorker
 
         if results is None:
-            self._again(batch, waiting)
+            self._put_back(batch, waiting)
             return
         if isinstance(results, Differs):  # it came later
             raise self._scheduler.refusal([results], 1)
@@ -127,7 +127,7 @@ class Cluster:
         finally:
             crew.end()
 
-    def _again(self, batch: Batch, waiting: deque[Batch]) -> None:
+    def _put_back(self, batch: Batch, waiting: deque[Batch]) -> None:
         """Let a batch wait again that nobody died of, until somebody has looked."""
         self._away_since = self._away_since or time.monotonic()
         batch.tries -= 1
@@ -149,7 +149,7 @@ class Cluster:
         self._is_told = True
         if not is_there:  # it will know nothing of these
             for _, batch in self.busy.values():
-                self._again(batch, waiting)
+                self._put_back(batch, waiting)
             self.busy.clear()
         if time.monotonic() - self._away_since > patience():
             raise scheduler.without(what)

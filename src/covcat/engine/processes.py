@@ -61,7 +61,7 @@ class Processes:
                 f"the processes that should do the work end at once: {cause}",
                 hint="in a script of your own, call covcat below `if __name__ == '__main__':`",
             )
-        yield from self._order.mourn(batch, cause, waiting)
+        yield from self._order.requeue(batch, cause, waiting)
 
     def end(self) -> None:
         """End all processes now, whatever they do."""

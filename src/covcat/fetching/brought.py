@@ -24,7 +24,7 @@ from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundEr
 from covcat.fetching.base import Build, page_of
 from covcat.fetching.place import budget_for, is_pinned, tell
 from covcat.files import CHUNK, StoredFile, disk_errors, hashed, make_folder
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 from covcat.names import VolumeError, history_of, is_litter, portion, split, unsafe_name, volume
 from covcat.store.folder import MANIFEST, OWN, SUMS, Store
 from covcat.text import plural
@@ -315,7 +315,7 @@ def _kind_in(build: Build, path: Archive) -> str | None:
 
 def _is_pinned(build: Build, path: Archive) -> bool:
     """Tell if a file has what the catalog pins of a file of the release."""
-    pinned = [one for file in build.release.files if is_pinned(one := alone(file, path.name))]
+    pinned = [one for file in build.release.files if is_pinned(one := remote_file(file, path.name))]
     if not pinned:
         return False
     found = read(path, Digests([digest.kind for one in pinned for digest in one.digests]))

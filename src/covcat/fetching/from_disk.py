@@ -8,7 +8,7 @@ from covcat.download.remote import RemoteFile
 from covcat.fetching.base import Build, Piece, record_given
 from covcat.fetching.choose import Hosts
 from covcat.files import StoredFile, put
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 from covcat.store import verify
 from covcat.store.manifest import Manifest, Transfer, data_files
 from covcat.text import plural
@@ -20,7 +20,7 @@ def pieces(build: Build, hosts: Hosts, *, sound: Iterable[StoredFile]) -> list[P
     for one in sound:
         put(build.here / one.path, build.folder / one.path)
     files = data_files(sound)
-    served = alone(build.first_file, "files")
+    served = remote_file(build.first_file, "files")
     return [Piece(served, record_given(build, served, "files", files), files)]
 
 

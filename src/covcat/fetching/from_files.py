@@ -33,7 +33,7 @@ from covcat.fetching.match import Pairs
 from covcat.fetching.place import is_pinned, make_piece
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
 from covcat.hosts import list_files
-from covcat.hosts.base import alone, one_of
+from covcat.hosts.base import one_of, remote_file
 from covcat.names import is_litter, split
 from covcat.store import compare
 from covcat.store.manifest import data_files, now
@@ -105,7 +105,7 @@ def lacking(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list
     if placed:
         build.say(f"{plural(len(placed), 'file')} taken of what was given")
     files = data_files(placed.values())
-    served = alone(build.first_file, "files")
+    served = remote_file(build.first_file, "files")
     given = [Piece(served, record_given(build, served, "files", files), files)]
     for path, one in placed.items():
         if path.startswith("archives/"):
@@ -180,7 +180,7 @@ def _by_contents(build: Build, listing: Listing, sources: Sequence[GivenPath]) -
         lying = [one.stored for one in found if one.source is source and not one.is_ours]
         inside = [one for one in lying if not is_litter(one.path)]
         if own:
-            served = alone(recorded.file_of(build, 0), source.name)
+            served = remote_file(recorded.file_of(build, 0), source.name)
             given = inside if source.is_folder else brought.read(source.path)
             transfer = record_given(build, served, source.name, given)
             archives = {id(one.padding): one.padding for one in found if one.source is source}
@@ -358,11 +358,11 @@ def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
     _check_safe_names(source)
     file = build.first_file
     if archive := _only_archive(source, file):
-        return [_verified(build, alone(file, archive.name), archive)]
+        return [_verified(build, remote_file(file, archive.name), archive)]
     if source.is_folder and build.release.files and not file.is_set:
-        return [_take_folder(build, source, alone(file, source.name))]
+        return [_take_folder(build, source, remote_file(file, source.name))]
     volumes_given.check_whole(
-        build, alone(file, source.name), source.files if source.is_folder else ()
+        build, remote_file(file, source.name), source.files if source.is_folder else ()
     )
     every = [(one_of(file, name, id="", size=None), path) for name, path in source.files]
     return [_verified(build, served, path) for served, path in every]

@@ -22,7 +22,7 @@ from covcat.fetching.base import Build, is_repository
 from covcat.fetching.brought import GivenFile, Lying
 from covcat.files import StoredFile
 from covcat.hosts import github_lfs
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 from covcat.names import common_folder, is_litter
 from covcat.store import compare
 from covcat.text import plural
@@ -110,7 +110,7 @@ def _check_opened(build: Build, one: GivenFile, *, is_all_strange: bool) -> None
     is_alone = one.source is not None and not one.source.is_folder and is_all_strange
     is_named_so = one.path.name.lower().endswith((*SUFFIXES,))
     if not one.is_ours and (is_alone or is_named_so) and brought.kind_of(one.path) is None:
-        raise brought.no_archive(build, alone(build.first_file, one.path.name), one.path)
+        raise brought.no_archive(build, remote_file(build.first_file, one.path.name), one.path)
 
 
 def _hint(build: Build, found: list[GivenFile], changed: list[str]) -> str:

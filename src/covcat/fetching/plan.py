@@ -16,7 +16,7 @@ from covcat.catalog.selection import Selection, Wants, matches, wanted
 from covcat.download.remote import RemoteFile
 from covcat.engine.shards import Shard
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError, NotFoundError
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 from covcat.hosts.objects import SERIES
 from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Held, Manifest
@@ -196,7 +196,7 @@ def named(files: tuple[AnyFile, ...]) -> list[RemoteFile] | None:
     found = []
     for number, one in enumerate(files):
         name = one.name or f"{getattr(one, 'dataset', one.host)}".rpartition("/")[2] + ".zip"
-        found.append(alone(one, name, entry=number))
+        found.append(remote_file(one, name, entry=number))
     return found
 
 

@@ -24,7 +24,7 @@ from covcat.fetching.build import check_room, join_selections, make, record_of, 
 from covcat.fetching.choose import Hosts
 from covcat.fetching.plan import Options
 from covcat.files import CHUNK, Heard, StoredFile, disk_errors, link_or_copy, make_folder
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 from covcat.store import lockfile, manifest
 from covcat.store.folder import PULLED
 from covcat.store.manifest import Manifest, data_files
@@ -193,7 +193,7 @@ def pieces(build: Build, hosts: Hosts, *, place: Place, record: Manifest) -> Ite
         with suppress(OSError):  # something waits there
             waiting.rmdir()
             waiting.parent.rmdir()
-    served = alone(build.first_file, "files")
+    served = remote_file(build.first_file, "files")
     return [Piece(served, record_given(build, served, "files", record.files), record.files)]
 
 

@@ -8,7 +8,7 @@ from covcat.fetching import brought
 from covcat.fetching.base import Build, Piece, record_given
 from covcat.fetching.brought import GivenFile
 from covcat.files import StoredFile, disk_errors, hashed
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 from covcat.store.manifest import data_files
 
 
@@ -33,7 +33,7 @@ def keep(build: Build, files: dict[str, StoredFile]) -> list[Piece]:
         return []
     for transfer in sorted(downloads, key=lambda one: one.is_archive):  # which take what is left
         file = file_of(build, transfer.entry)
-        served = alone(file, transfer.name, entry=transfer.entry)
+        served = remote_file(file, transfer.name, entry=transfer.entry)
         folder = transfer.folder if transfer.folder is not None else file.into or ""
         own = [folder + transfer.name] if not transfer.is_archive else list(files)
         stored = tuple(files.pop(path) for path in own if path in files)
@@ -46,7 +46,7 @@ def keep(build: Build, files: dict[str, StoredFile]) -> list[Piece]:
                 )
         parts.append(Piece(served, transfer, stored))
     if files and not parts:  # of a record that names no download: how they came is not known
-        left, served = tuple(files.values()), alone(build.first_file, "files")
+        left, served = tuple(files.values()), remote_file(build.first_file, "files")
         parts.append(Piece(served, record_given(build, served, "files", left), left))
     elif files:  # copies of what came file by file
         parts[0] = replace(parts[0], files=(*parts[0].files, *files.values()))

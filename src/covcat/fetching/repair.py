@@ -42,7 +42,7 @@ from covcat.fetching.place import kept_archives
 from covcat.fetching.plan import Options
 from covcat.fetching.run import add_way_out
 from covcat.files import StoredFile
-from covcat.hosts.base import alone
+from covcat.hosts.base import remote_file
 from covcat.store import compare, manifest, verify
 from covcat.store.manifest import Manifest
 from covcat.store.verify import Checked, verify_release
@@ -308,7 +308,7 @@ def _record_listed(build: Build, pieces: list[Piece]) -> Manifest:
     _check_came(build, came)
     rows = (build.listing or {}).items()
     files = [replace(came[f"files/{path}"], mode=row.mode) for path, row in rows]
-    served = alone(build.first_file, "files")
+    served = remote_file(build.first_file, "files")
     transfer, file = record_given(build, served, served.name, files), served.file
     if isinstance(file, GitHubFile):
         tree = compare.tree_of(files, file) if len(build.release.files) == 1 else None

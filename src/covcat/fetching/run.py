@@ -157,7 +157,7 @@ def run(todo: Plan, one_run: Run) -> Iterator[Outcome]:
             yield Outcome(step, error=error)
 
 
-def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
+def import_release(step: Step, run: Run, paths: Sequence[Path]) -> Path:
     """Make a release of what a person downloaded, and of what is here of it.
 
     What is here and complete stays as it is.

@@ -265,11 +265,11 @@ def bring_all(
     room = _check_room(build, files)
     loaders = Downloaders(build, files, hosts, lost, has_more, room, inside=inside)
     loaders.coming.update(one.folder for one in files)
-    is_far = engine.is_far() and len(files) > 1
-    loaders.alive = 1 if is_far else min(hosts.jobs, len(files))
-    if len(files) > 1 and not is_far:
+    on_cluster = engine.is_cluster() and len(files) > 1
+    loaders.alive = 1 if on_cluster else min(hosts.jobs, len(files))
+    if len(files) > 1 and not on_cluster:
         loaders.within = transfers.progress.start(build.name, total_bytes(files), about=build.about)
-    work = loaders.work_far if is_far else loaders.work
+    work = loaders.work_far if on_cluster else loaders.work
     threads = [threading.Thread(target=work, daemon=True) for _ in range(loaders.alive)]
     for thread in threads:
         thread.start()

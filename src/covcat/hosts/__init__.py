@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from covcat.catalog.files import AnyFile
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import CovcatError, GoneError, IntegrityError, is_lost
-from covcat.hosts.base import alone, page
+from covcat.hosts.base import page, remote_file
 from covcat.names import collision, unsafe_name
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def list_files(
             if lost is None or file.is_set or len(files) == 1 or not is_lost(error):
                 raise
             name = file.name or getattr(file, "file", None) or f"{file.host} {number + 1}"
-            found.append(alone(file, name, entry=number))
+            found.append(remote_file(file, name, entry=number))
             lost[found[-1]] = error
     check_paths(found)
     return found

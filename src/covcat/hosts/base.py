@@ -42,7 +42,7 @@ class HostContext:
         return Tree(self.api.json(url, headers, login=login))
 
 
-def alone(
+def remote_file(
     file: AnyFile,
     name: str,
     *,

@@ -3,12 +3,12 @@
 from covcat.catalog.files import BundledFile
 from covcat.catalog.yaml import packaged_catalog
 from covcat.download.remote import Location, RemoteFile
-from covcat.hosts.base import HostContext, alone
+from covcat.hosts.base import HostContext, remote_file
 
 
 def list_files(file: BundledFile, _: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
-    return [alone(file, file.name)]
+    return [remote_file(file, file.name)]
 
 
 def locate(remote: RemoteFile, _: HostContext) -> Location:

@@ -12,7 +12,7 @@ from covcat.catalog.marks import Count
 from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
-from covcat.hosts.base import HostContext, alone, claim, is_pinned, one_of
+from covcat.hosts.base import HostContext, claim, is_pinned, one_of, remote_file
 from covcat.hosts.logins import of_dataverse
 from covcat.hosts.record import (
     NAME,
@@ -42,7 +42,7 @@ _PAGE = 300
 def list_files(file: DataverseFile, context: HostContext) -> list[RemoteFile]:
     """One file, or all of the data set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
-        return [alone(file, file.name, id=file.file)]
+        return [remote_file(file, file.name, id=file.file)]
     found = []
     for row in _list_rows(file.server, file.doi, file.version, context):
         if file.file not in (None, row.text("dataFile", "id")):
@@ -51,7 +51,7 @@ def list_files(file: DataverseFile, context: HostContext) -> list[RemoteFile]:
         id = number + ("?format=original" if _is_table(row) else "")  # an access address's end
         path, size, claims = _read(row)
         if file.file is not None:
-            return [alone(file, path.rpartition("/")[2], id=id, size=size, claims=claims)]
+            return [remote_file(file, path.rpartition("/")[2], id=id, size=size, claims=claims)]
         found.append(one_of(file, path, id=id, size=size, claims=claims))
     if file.file is None:
         return found

@@ -10,7 +10,7 @@ from covcat.catalog.marks import Count
 from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import ActionNeededError, GoneError
-from covcat.hosts.base import HostContext, alone, claim, is_pinned
+from covcat.hosts.base import HostContext, claim, is_pinned, remote_file
 from covcat.hosts.logins import of_figshare
 from covcat.hosts.record import DescribedFile, Description, Forms, HostRecord, Newest, find_date
 from covcat.hosts.trees import Tree, read_pages
@@ -31,7 +31,7 @@ _SHUT = ("is_embargoed", "is_confidential", "is_metadata_record", "download_disa
 def list_files(file: FigshareFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file; its article says its size and md5."""
     if is_pinned(file):
-        return [alone(file, file.name, id=file.file)]
+        return [remote_file(file, file.name, id=file.file)]
     for row in _list_rows(file.article, file.version, context):
         if row.text("id") == file.file:
             if link := _link(row):
@@ -40,7 +40,7 @@ def list_files(file: FigshareFile, context: HostContext) -> list[RemoteFile]:
                     hint=f"open https://figshare.com/articles/{file.article}",
                 )
             size = row.size("size")
-            return [alone(file, file.name, id=file.file, size=size, claims=_digests(row))]
+            return [remote_file(file, file.name, id=file.file, size=size, claims=_digests(row))]
     raise GoneError(
         f"figshare's article {file.article}, version {file.version}, has no file {file.file}",
         hint=f"open https://figshare.com/articles/dataset/_/{file.article}",

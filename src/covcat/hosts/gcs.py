@@ -14,7 +14,7 @@ from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import RefusedError, TransientError
 from covcat.hosts import s3
-from covcat.hosts.base import HostContext, alone, claim, one_of
+from covcat.hosts.base import HostContext, claim, one_of, remote_file
 from covcat.hosts.objects import PAGE, Page, list_set, read_objects
 from covcat.hosts.trees import Tree
 
@@ -25,7 +25,7 @@ _FIELDS = "items(name,size,md5Hash),nextPageToken"
 def list_files(file: GcsFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file, whose md5 comes with it; or stands for a prefix, or for series."""
     if file.key is not None:
-        one = alone(file, PurePosixPath(file.key).name, id=file.key)
+        one = remote_file(file, PurePosixPath(file.key).name, id=file.key)
         return [replace(one, has_claim=True)]
     return list_set(file, context, lambda prefix: list_objects(file, prefix, context))
 

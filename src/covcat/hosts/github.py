@@ -17,7 +17,7 @@ from covcat.digests import EXECUTABLE, LINK, REGULAR, Digest, VerifiedBy, tree_i
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
-from covcat.hosts.base import HostContext, alone, check_safe, claim, is_pinned, one_of
+from covcat.hosts.base import HostContext, check_safe, claim, is_pinned, one_of, remote_file
 from covcat.hosts.logins import of_github
 from covcat.hosts.record import (
     NAME,
@@ -52,9 +52,9 @@ def list_files(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
             return _list_state(file, context)
         name = file.repository.rpartition("/")[2]
         archive = f"{name}-{file.commit or file.branch}.zip".replace("/", "-")
-        return [replace(alone(file, archive), breaks=BREAKS)]
+        return [replace(remote_file(file, archive), breaks=BREAKS)]
     if is_pinned(file):
-        return [alone(file, file.asset)]
+        return [remote_file(file, file.asset)]
     asked = f"{file.repository}/releases/tags/{quote(file.tag or '')}"
     for row in _ask(asked, context).rows("assets"):
         if row.text("name") == file.asset:
@@ -63,7 +63,7 @@ def list_files(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
                 raise NetworkError(text)
             kind, _, value = row.text("digest").partition(":")  # since June 2025
             claims = claim(kind, value, file.asset)
-            return [alone(file, file.asset, size=row.size("size"), claims=claims)]
+            return [remote_file(file, file.asset, size=row.size("size"), claims=claims)]
     raise GoneError(
         f"the release {file.tag} of {file.repository} has no asset `{file.asset}`",
         hint=f"open https://github.com/{file.repository}/releases",

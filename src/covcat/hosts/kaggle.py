@@ -12,7 +12,7 @@ from covcat.catalog.files import KaggleFile
 from covcat.catalog.marks import Count
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import NetworkError
-from covcat.hosts.base import HostContext, alone
+from covcat.hosts.base import HostContext, remote_file
 from covcat.hosts.logins import of_kaggle
 from covcat.hosts.record import NAME, Description, Forms, HostRecord, Newest, find_date
 from covcat.hosts.trees import Tree
@@ -32,7 +32,7 @@ def list_files(file: KaggleFile, _: HostContext) -> list[RemoteFile]:
     name = file.dataset.rpartition("/")[2] + (f"-{file.version}" if file.version else "") + ".zip"
     if file.file is not None:
         name = file.file.rpartition("/")[2]
-    return [replace(alone(file, name), has_claim=True)]
+    return [replace(remote_file(file, name), has_claim=True)]
 
 
 def locate(remote: RemoteFile, _: HostContext) -> Location:

@@ -12,7 +12,7 @@ from covcat.catalog.marks import Count
 from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
-from covcat.hosts.base import HostContext, alone, claim, is_pinned, one_of
+from covcat.hosts.base import HostContext, claim, is_pinned, one_of, remote_file
 from covcat.hosts.record import DescribedFile, Description, Forms, HostRecord, Newest, find_date
 from covcat.hosts.trees import MOST_FILES, Tree, read_pages
 
@@ -35,7 +35,7 @@ _DEEPEST = 64  # folders in folders: what names one as its own parent must end
 def list_files(file: MendeleyFile, context: HostContext) -> list[RemoteFile]:
     """One file, or all of the set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
-        return [alone(file, file.name, id=file.file)]
+        return [remote_file(file, file.name, id=file.file)]
     found = []
     for path, row in _list_rows(file.dataset, file.version, context):
         id = row.text("id")
@@ -43,7 +43,7 @@ def list_files(file: MendeleyFile, context: HostContext) -> list[RemoteFile]:
             continue
         size, claims = _read(row)
         if file.file is not None:
-            return [alone(file, row.text("filename"), id=id, size=size, claims=claims)]
+            return [remote_file(file, row.text("filename"), id=id, size=size, claims=claims)]
         found.append(one_of(file, path, id=id, size=size, claims=claims))
     if file.file is None:
         return found

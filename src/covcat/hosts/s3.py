@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote_plus, urlencode
 from covcat.catalog.files import S3File
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import NetworkError
-from covcat.hosts.base import HostContext, alone, one_of
+from covcat.hosts.base import HostContext, one_of, remote_file
 from covcat.hosts.objects import PAGE, Page, list_set, read_objects
 from covcat.hosts.trees import Tree
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def list_files(file: S3File, context: HostContext) -> list[RemoteFile]:
     """The entry is the file, or stands for all below its prefix, or for series."""
     if file.key is not None:
-        return [alone(file, PurePosixPath(file.key).name, id=file.key)]
+        return [remote_file(file, PurePosixPath(file.key).name, id=file.key)]
     return list_set(file, context, lambda prefix: list_objects(file, prefix, context))
 
 

@@ -2,13 +2,13 @@
 
 from covcat.catalog.files import WebFile
 from covcat.download.remote import Location, RemoteFile
-from covcat.hosts.base import HostContext, alone
+from covcat.hosts.base import HostContext, remote_file
 from covcat.hosts.logins import of_entry
 
 
 def list_files(file: WebFile, _: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
-    return [alone(file, file.name)]
+    return [remote_file(file, file.name)]
 
 
 def locate(remote: RemoteFile, _: HostContext) -> Location:

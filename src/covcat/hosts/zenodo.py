@@ -11,7 +11,7 @@ from covcat.catalog.marks import Count
 from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
-from covcat.hosts.base import HostContext, alone, claim, is_pinned
+from covcat.hosts.base import HostContext, claim, is_pinned, remote_file
 from covcat.hosts.logins import of_zenodo
 from covcat.hosts.record import (
     DescribedFile,
@@ -38,13 +38,13 @@ FORMS = Forms(
 def list_files(file: ZenodoFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file; its record says its size and md5."""
     if is_pinned(file):
-        return [alone(file, file.name)]
+        return [remote_file(file, file.name)]
     for path in (file.record, f"{file.record}/files"):  # files may be withheld: the list says so
         tree = _ask(path, context)
         for row in _rows(tree.get("files") if path == file.record else tree):
             if _name(row) == file.name:
                 size, claims = _read(row)
-                return [alone(file, file.name, size=size, claims=claims)]
+                return [remote_file(file, file.name, size=size, claims=claims)]
     raise GoneError(
         f"Zenodo's record {file.record} has no file `{file.name}`",
         hint=f"open https://zenodo.org/records/{file.record}",

@@ -52,7 +52,7 @@ def known_sizes(
                 known[path] = None
             case _:  # forged: as if it were not there
                 pass
-    if engine.is_far():
+    if engine.is_cluster():
         left = sorted(paths - known.keys())
         found = _read(sizes_of, release / "files", left, None, progress, label)
         known |= {path: its and Size(*its) for path, its in zip(left, found, strict=True)}
@@ -96,7 +96,7 @@ def read_rows(
         kept = shards.kept(source.folder.parent, kind)
         known = {path: row for path in portion if (row := _row(path, kept.get(path)))}
         left = [path for path in portion if path not in known]
-        if engine.is_far():
+        if engine.is_cluster():
             rows = iter(_read(rows_of, source.folder, left, table, progress, label))
         else:
             rows = readers.read_rows(table, ReleaseFiles(source.folder, left))
