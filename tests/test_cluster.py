@@ -1,6 +1,7 @@
 """Work on a Dask cluster, of real processes: the same as here, whatever dies, or what to type."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from makers.clusters import Cluster, covcat, environment, free_port
 from makers.releases import Shelf
 from servers.server import Answer, Server
 
+import covcat as covcat_package
 from covcat.catalog.files import WebFile
 from covcat.download.remote import RemoteFile
 from covcat.engine import served
@@ -360,6 +362,19 @@ def test_a_worker_says_what_it_does_not_see_or_has_otherwise(seen, change, why):
     found = served.difference(change(seen))
     assert isinstance(found, Differs)
     assert why in found.why
+
+
+VERSIONS = "from covcat.engine.served import versions; print(versions())"
+
+
+@pytest.mark.parametrize("more", ["", "# a line more\n"], ids=["the same", "another"])
+def test_other_code_under_the_same_number_is_another_covcat(tmp_path, more):
+    package = tmp_path / "covcat"
+    shutil.copytree(Path(covcat_package.__file__).parent, package)
+    with (package / "digests.py").open("a") as file:
+        file.write(more)
+    told = subprocess.check_output([sys.executable, "-c", VERSIONS], cwd=tmp_path, text=True)
+    assert (told == f"{served.versions()}\n") == (not more)
 
 
 WRONG = {

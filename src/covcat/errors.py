@@ -4,11 +4,17 @@
     |- UsageError              2   bad option, bad value, a missing extra
     |- NotFoundError           3   no such resource, release or local copy
     |- NetworkError            4   no answer, a broken answer, offline
+    |  |- GoneError                  another try will not help
+    |  `- TransientError             another try may: BrokenError, another way should be tried
     |- IntegrityError          5   a digest, size, listing or catalog file is wrong
+    |  |- LackingError               what is here is right, and not all of it is
+    |  `- NewerError                 a record of a newer covcat
     |- ExtractionError         6   an archive is damaged, unsafe or unsupported
     |- ActionNeededError       7   a person must act: browse-only, login, consent, challenge
+    |  `- RefusedError               the host does not give it to whoever asks
     |- DiskError               8   no space, no permission, read-only, quota
     |- SeveralError            9   several resources failed in different ways (else their own code)
+    |- StoppedError                what a thread raises when the whole run was asked to stop
     `- SignalError   129/130/143   a signal asked covcat to stop
 
 Every message is one sentence that says what and which, expected and got; `hint` is a command

@@ -4,6 +4,7 @@
 tests' own.
 """
 
+import hashlib
 import os
 import random
 import signal
@@ -342,6 +343,20 @@ def test_of_a_large_file_that_broke_off_only_what_is_lacking_comes(
     assert whole_tree(BACK) == whole_tree(HERE)
 
 
+def test_what_is_shorter_there_than_what_is_here_of_it_is_no_answer_that_lacks(
+    covcat, shelf, there: There
+) -> None:
+    brought(covcat, shelf, {"top/large": bytes(5000)})
+    assert covcat("push", there.address).code == 0
+    there.put("odd/1/files/top/large", b"cut")
+    waiting = BACK / ".covcat/partial/odd@1/pulled"
+    waiting.mkdir(parents=True)
+    (waiting / f"0-{hashlib.sha256(bytes(5000)).hexdigest()[:16]}").write_bytes(bytes(4000))
+    pull = ("--data-dir", "back", "pull", there.address)
+    check_said(covcat(*pull), 5, "is not what its manifest says: 5000 bytes")
+    assert not (BACK / "odd").exists()
+
+
 @pytest.mark.skipif(not OWN_SERVER, reason="the tests' own server breaks off")
 def test_a_large_file_that_is_there_is_not_sent_again(covcat, shelf, buckets, bucket) -> None:
     files = {f"top/{name}": name.encode() * (place.PART + 1) for name in "ab"}
@@ -466,6 +481,15 @@ def test_without_a_login_one_is_asked_for(covcat, buckets, bucket, monkeypatch) 
     ran = covcat("push", bucket.address, "--retries", "0")
     assert (ran.code, "no login for `s3://bkt` is set" in ran.err) == (7, True)
     assert "hint: AWS_ACCESS_KEY_ID and" in ran.err
+
+
+@pytest.mark.usefixtures("fetched")
+def test_a_key_that_is_none_is_told_and_not_shown(covcat, monkeypatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "lab")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "no base64!")
+    ran = covcat("push", "az://box", "--retries", "0")
+    check_said(ran, 7, "the key of the login for `az://box` is none: it was cut, or is another's")
+    assert "base64" not in ran.err
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """What runs on a worker of a cluster: it shows that it sees what the caller sees, then it works."""
 
+import hashlib
 import os
 import pickle
 import platform
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,14 @@ class Differs:
     why: str
 
 
+@cache
 def versions() -> tuple[str, ...]:
-    """Return what must be the same everywhere."""
-    return f"covcat {__version__}", f"Python {'.'.join(platform.python_version_tuple()[:2])}"
+    """Return what must be the same everywhere: the code, too, whose number may be that of other."""
+    code, package = hashlib.sha256(), Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        code.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    python = ".".join(platform.python_version_tuple()[:2])
+    return f"covcat {__version__} of code {code.hexdigest()[:12]}", f"Python {python}"
 
 
 def number_of(folder: str) -> int:

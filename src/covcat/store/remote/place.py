@@ -20,7 +20,7 @@ from covcat.files import StoredFile, make_folder
 from covcat.store import manifest
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.store.manifest import Manifest
-from covcat.store.remote.refused import lacks_bucket, not_installed, refusal
+from covcat.store.remote.refused import ends_before, lacks_bucket, not_installed, refusal
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -114,13 +114,19 @@ class Place:
             return answer.bytes().to_bytes()
 
     def stream(self, path: str, start: int = 0) -> Iterator[memoryview]:
-        """Give the bytes of an object, from one of them on."""
+        """Give the bytes of an object, from one of them on; none where it ends before that."""
         import obstore
+        from obstore.exceptions import BaseError
 
         with self._errors(f"read `{self._shown(path)}`"):
-            answer = obstore.get(
-                self._store, path, options={"range": {"offset": start}} if start else None
-            )
+            try:
+                answer = obstore.get(
+                    self._store, path, options={"range": {"offset": start}} if start else None
+                )
+            except (BaseError, ValueError) as error:
+                if start and ends_before(error):
+                    return
+                raise
             if answer.meta["size"] <= PART:
                 yield memoryview(answer.bytes())
                 return

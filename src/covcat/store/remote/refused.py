@@ -45,6 +45,12 @@ def lacks_bucket(error: Exception) -> bool:
     return _code(str(error)) in _NO_BUCKET
 
 
+def ends_before(error: Exception) -> bool:
+    """Tell if an object ends before the first byte that was asked for."""
+    text = str(error)
+    return "StartTooLarge" in text or "status code: 416" in text
+
+
 def _code(text: str) -> str:
     return next((one[1] or one[2] for one in _CODE.finditer(text)), "")
 
@@ -76,6 +82,9 @@ def refusal(error: Exception, address: str, doing: str) -> CovcatError:
     if code in _BUSY or status in ("429", "503"):
         text = f"`{bucket}` asks for fewer requests: cannot {doing}"
         return NetworkError(text, cause=said, hint="the same command with --jobs 2, later")
+    if "Invalid Access Key" in text:
+        text = f"the key of the login for `{bucket}` is none: it was cut, or is another's"
+        return ActionNeededError(text, hint=LOGINS.get(scheme))
     if _NOBODY.search(text) and code == "":
         text = f"no login for `{bucket}` is set"
         return ActionNeededError(text, hint=LOGINS.get(scheme))
