@@ -27,7 +27,17 @@ from covcat.engine.batches import (
 )
 from covcat.progress import Progress, Unit
 
-__all__ = ["Died", "Task", "advance", "use_engine", "cores", "is_cluster", "listener", "run"]
+__all__ = [
+    "Died",
+    "Task",
+    "advance",
+    "cores",
+    "is_cluster",
+    "listener",
+    "run",
+    "shared_folder",
+    "use_engine",
+]
 
 _LIGHT = 32  # times what is sent at once of heavy work, at most
 _EACH = 4  # batches that fall to each thread of a cluster, at least
@@ -44,6 +54,15 @@ def use_engine(address: str | None, folder: Path) -> None:
 def is_cluster() -> bool:
     """Tell if work is done elsewhere: then it pays to read ahead."""
     return _chosen is not None
+
+
+def shared_folder() -> Path | None:
+    """Return a private folder that all workers of a cluster see, which goes with this run."""
+    if _chosen is None:
+        return None
+    from covcat.engine.scheduler import find
+
+    return find(*_chosen).private
 
 
 def cores() -> int:

@@ -32,8 +32,8 @@ class Scheduler:
         atexit.register(held.close)  # before Dask's own, which would wait
         held.callback(lambda: self.client.close(timeout=1))
         with disk_errors(f"show `{folder}` to the workers"):
-            private = held.enter_context(build_beside(folder / "shown", None))
-            file, words = private / "shown", os.urandom(16).hex()
+            self.private = held.enter_context(build_beside(folder / "shown", None))
+            file, words = self.private / "shown", os.urandom(16).hex()
             file.write_text(words, encoding="utf-8")
         self._seen = Seen(str(folder), str(file), words, versions())
 

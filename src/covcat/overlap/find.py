@@ -1,24 +1,24 @@
 """Sets with features -> the pairs that are the same, and groups of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from covcat import engine
 from covcat.engine import Died, Task
-from covcat.overlap import compared
+from covcat.overlap import compared, sent
 from covcat.overlap.align import WAYS, Alignment, Way
 from covcat.overlap.candidates import Candidate, Descriptors, candidates
 from covcat.overlap.compared import Tried
 from covcat.overlap.describing import DescribedSet, scaled_pictures
-from covcat.overlap.feature_store import FeatureStore, unpacked
+from covcat.overlap.feature_store import unpacked
 from covcat.overlap.features import Features, Grey
 from covcat.overlap.groups import Couple, form_groups
 from covcat.overlap.pairs import MOST_COPIES, SAME, Pair, Picture, couples, firsts
+from covcat.overlap.sent import Asked, PicturePlace
 from covcat.overlap.series import SeriesOfPictures
 from covcat.overlap.verify import Sameness, alignments, verify
 from covcat.progress import Progress
@@ -45,37 +45,15 @@ class Overlap:
     undecided: int  # of these, whose comparison was not possible: the file changed, or a crash
 
 
-@dataclass(frozen=True, slots=True)
-class _PicturePlace:
-    """Where a picture and its features are."""
-
-    store: str
-    sha256: str
-    frame: int
-    file: str
-    bytes: int
-
-
 @dataclass(slots=True)
 class _Appearance:
     """Pictures with the same pixels."""
 
     members: list[Picture]
     pixels: bytes  # their digest
-    place: _PicturePlace
+    place: PicturePlace
     shows: int  # pixels inside the frame
     sets: int  # a bit for each
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """One picture, and those it is to be compared with."""
-
-    a: _PicturePlace
-    others: tuple[tuple[int, _PicturePlace, Tried], ...]
-
-
-_Filled = tuple[_Candidates, list[bytes | None]]  # with what is kept of each of these pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +119,7 @@ def _gather(
                 file = one.file(first)
                 store = str(one.store.path)
                 size = file.stat().st_size if file.is_file() else 0
-                place = _PicturePlace(store, first.sha256, first.frame, str(file), size)
+                place = PicturePlace(store, first.sha256, first.frame, str(file), size)
                 shows = features.frame.width * features.frame.height
                 seen.append(_Appearance([], features.pixels, place, shows, 0))
                 descriptors.add(features)
@@ -188,10 +166,16 @@ def _verified(
                 yield both, known[keys[both]]
             else:
                 new[both] = asked[both]
-    fill, reads = partial(_with_features, stores), [one.set.folder for one in sets]
-    how = partial(engine.run, workers=workers, fill=fill, reads=reads)
-    with closing(how(look_at, _tasks(seen, new), progress, "compare")) as batches:
-        for batch in batches:
+    tasks = [*_tasks(seen, new)]
+    if not tasks:
+        return
+    with ExitStack() as held:
+        fill = held.enter_context(sent.filling(stores, (one.argument for one in tasks)))
+        reads = [one.set.folder for one in sets]
+        batches = engine.run(
+            look_at, tasks, progress, "compare", workers=workers, fill=fill, reads=reads
+        )
+        for batch in held.enter_context(closing(batches)):
             results = dict(_results(batch))
             kept: dict[str, dict[bytes, Sameness | None]] = {}
             for both, one in results.items():
@@ -205,14 +189,14 @@ def _verified(
 def _tasks(
     seen: list[_Appearance], asked: Mapping[Couple, list[tuple[Way, bool]]]
 ) -> Iterator[Task]:
-    rows: dict[int, list[tuple[int, _PicturePlace, Tried]]] = {}
+    rows: dict[int, list[tuple[int, PicturePlace, Tried]]] = {}
     for (a, b), ways in asked.items():
         rows.setdefault(a, []).append((b, seen[b].place, tuple(ways)))
     for a, others in rows.items():
         for start in range(0, len(others), _AT_ONCE):
             some = tuple(others[start : start + _AT_ONCE])
             size = seen[a].place.bytes + sum(place.bytes for _, place, _ in some)
-            yield Task(str(a), size, _Candidates(seen[a].place, some))
+            yield Task(str(a), size, Asked(seen[a].place, some))
 
 
 def _results(
@@ -224,15 +208,9 @@ def _results(
             yield (int(task.key), b), one
 
 
-def _with_features(stores: Mapping[str, FeatureStore], asked: _Candidates) -> _Filled:
-    """Add what is kept of each picture: who compares them may be far from where that is."""
-    places = (asked.a, *(place for _, place, _ in asked.others))
-    return asked, [stores[one.store].packed(one.sha256, one.frame) for one in places]
-
-
-def look_at(filled: _Filled) -> list[Sameness | Undecided | None]:
+def look_at(filled: sent.Filled) -> list[Sameness | Undecided | None]:
     """Compare one picture with others: the engine's work."""
-    asked, (first, *data) = filled
+    asked, (first, *data) = filled[0], sent.read(filled)
     a = unpacked(first or b"")
     results: list[Sameness | Undecided | None] = []
     grey: Grey | None = None
@@ -254,7 +232,7 @@ def look_at(filled: _Filled) -> list[Sameness | Undecided | None]:
     return results
 
 
-def _grey(place: _PicturePlace, features: Features) -> Grey | None:
+def _grey(place: PicturePlace, features: Features) -> Grey | None:
     for _, grey in scaled_pictures(Path(place.file), {place.frame: features}):
         return grey
     return None
