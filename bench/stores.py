@@ -2,11 +2,12 @@
 
 Usage: MOTO=.venv/stores/bin/python python bench/stores.py [--files N] [--bytes B]
 
-`make test-stores` makes that Python, which has moto's server of S3. All are whole processes that
-copy the same files to it and back, in turn, with 16 requests at once, so that a busy machine slows
-all of them; the server takes most of the time of each. covcat's SHA-256, listings, manifest and
-syncs are included. The seconds of the processor are those of the tool, without the server's. The
-exit code is always 0: a ratio is for people to read.
+`make test-stores` makes that Python, which has moto's server of S3; `--server URL` is another one
+that runs already, and is faster: moto takes most of the time of each tool. All are whole processes
+that copy the same files to it and back, in turn, with 16 requests at once, so that a busy machine
+slows all of them. covcat's SHA-256, listings, manifest and syncs are included. The seconds of the
+processor are those of the tool, without the server's. The exit code is always 0: a ratio is for
+people to read.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from serving import free_port
@@ -35,7 +36,7 @@ Command = list[str]
 
 @contextmanager
 def moto(python: str) -> Iterator[str]:
-    """Run moto's server with a bucket `bench`; give its address."""
+    """Run moto's server; give its address, once it answers."""
     port = free_port()
     command = [python, "-m", "moto.server", "-p", str(port)]
     url = f"http://127.0.0.1:{port}"
@@ -43,7 +44,7 @@ def moto(python: str) -> Iterator[str]:
         try:
             while server.poll() is None:
                 try:
-                    urllib.request.urlopen(urllib.request.Request(f"{url}/bench", method="PUT"))
+                    urllib.request.urlopen(url)
                     break
                 except urllib.error.URLError:
                     time.sleep(0.2)
@@ -134,13 +135,16 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--only", nargs="*", help="of the tools these: covcat, rclone …")
     parser.add_argument("--bytes", type=int, default=20_000, help="of a file, on average")
+    parser.add_argument("--server", metavar="URL", help="of S3, that runs already")
     wanted = parser.parse_args()
     python = os.environ.get("MOTO", "")
-    if not Path(python).is_file():
+    if not (wanted.server or Path(python).is_file()):
         print("left out: MOTO names no Python that has moto; make test-stores makes one")
         return
-    with tempfile.TemporaryDirectory() as name, moto(python) as url:
+    serving = nullcontext(wanted.server) if wanted.server else moto(python)
+    with tempfile.TemporaryDirectory() as name, serving as url:
         folder = Path(name)
+        urllib.request.urlopen(urllib.request.Request(f"{url}/bench", method="PUT"))
         fill(folder / "files", wanted.files, wanted.bytes)
         shutil.make_archive(str(folder / "bench"), "zip", folder / "files")
         shutil.rmtree(folder / "files")
