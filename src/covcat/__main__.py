@@ -10,6 +10,7 @@ import gc
 def main() -> None:
     """Run covcat on the process's arguments, and exit with its code."""
     _end_at_once()
+    gc.set_threshold(100_000, 50, 50)  # else lists of 100,000 are walked again and again
     from covcat.cli.main import main as run
 
     try:

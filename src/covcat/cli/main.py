@@ -1,6 +1,5 @@
 """The entry point: global options, signals, and the one place that prints errors."""
 
-import gc
 import importlib
 import keyword
 import os
@@ -21,7 +20,7 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, put_error, readable
 from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
-from covcat.download.remote import STORES
+from covcat.download import STORES
 from covcat.engine import use_engine
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.files import check_local
@@ -166,7 +165,6 @@ def main() -> NoReturn:
     """Run covcat on the process's arguments, and exit with its code."""
     start_again_in_utf8()
     stopping.listen()
-    gc.set_threshold(100_000, 50, 50)  # else lists of 100,000 members are walked again and again
     printing.begin()
     complete.join_words(os.environ)
     try:

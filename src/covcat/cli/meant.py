@@ -6,10 +6,13 @@ It is done where one reading alone is left and nothing can be lost by it; else a
 from collections.abc import Sequence
 from itertools import pairwise
 from shlex import join
+from typing import TYPE_CHECKING
 
-from covcat.catalog.entries import Resource
-from covcat.catalog.load import Catalog
 from covcat.errors import NotFoundError
+
+if TYPE_CHECKING:  # commands that ask for no entry need not wait for these
+    from covcat.catalog.entries import Resource
+    from covcat.catalog.load import Catalog
 
 # As other programs call them; `ls` and `stats` are near enough to be found by their letters.
 _COMMANDS = {
@@ -46,7 +49,7 @@ def command(word: str, rest: Sequence[str]) -> str | None:
     return f"did you mean `covcat {meant} {join(rest)}".rstrip() + "`?" if meant else None
 
 
-def more(catalog: Catalog, words: Sequence[str], extra: Sequence[str]) -> str | None:
+def more(catalog: "Catalog", words: Sequence[str], extra: Sequence[str]) -> str | None:
     """Return the hint where a command got more words than it takes."""
     if words[0] != "list":
         return release(catalog, words)
@@ -56,7 +59,7 @@ def more(catalog: Catalog, words: Sequence[str], extra: Sequence[str]) -> str | 
     return join(["covcat", "search", *extra])
 
 
-def release(catalog: Catalog, words: Sequence[str]) -> str | None:
+def release(catalog: "Catalog", words: Sequence[str]) -> str | None:
     """Return the hint for `fetch cohen 0.1`: a name and the id of one of its releases."""
     for at, (word, other) in enumerate(pairwise(words)):
         known = [one for one in catalog.resources if word.casefold() in (one.id, *one.aliases)]
@@ -65,7 +68,7 @@ def release(catalog: Catalog, words: Sequence[str]) -> str | None:
     return None
 
 
-def resource(catalog: Catalog, name: str, words: Sequence[str]) -> Resource | None:
+def resource(catalog: "Catalog", name: str, words: Sequence[str]) -> "Resource | None":
     """Return the one entry of a DOI or an address; None if the name is neither.
 
     Raises:

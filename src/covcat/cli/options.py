@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.catalog import filter as filters
 from covcat.catalog.columns import NAMES
 from covcat.catalog.entries import USES
 from covcat.cli import complete
 from covcat.cli.declare import a_path, choice, given, ids, one_of, option, some_columns, word_of
 from covcat.cli.session import Session
-from covcat.download.remote import Network
 from covcat.errors import UsageError
 from covcat.text import read_size
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a command waits for what it needs alone
+    from covcat.catalog.filter import Filter
+    from covcat.download.remote import Network
     from covcat.imaging.query import Question
 
 
@@ -98,7 +98,7 @@ class TransferOptions:
     pause: Pause = 0.5
     slow: Slow = "65536/60"
 
-    def network(self, session: Session) -> Network:
+    def network(self, session: Session) -> "Network":
         """Return them as one noun."""
         rate = None if self.limit_rate is None else size("--limit-rate", self.limit_rate)
         if rate == 0:
@@ -132,15 +132,17 @@ class Transport:
     timeout: Timeout = 30
     pause: Pause = 0.5
 
-    def network(self, session: Session) -> Network:
+    def network(self, session: Session) -> "Network":
         """Return them as one noun."""
         values = asdict(self)
         del values["progress"]
         return network(session, **values)
 
 
-def network(session: Session, **options: Any) -> Network:
+def network(session: Session, **options: Any) -> "Network":
     """Return how hosts are reached in this run."""
+    from covcat.download.remote import Network
+
     return Network(mirror=session.mirror, offline=session.offline, **options)
 
 
@@ -194,10 +196,12 @@ class Filters:
         bool, option("--fetchable", "What covcat can fetch, and what was found in it.")
     ] = False
 
-    def filter(self) -> filters.Filter:
+    def filter(self) -> "Filter":
         """Return them as a Filter."""
-        return filters.Filter(
-            modalities=frozenset(map(filters.modality, self.modality or ())),
+        from covcat.catalog.filter import Filter, modality
+
+        return Filter(
+            modalities=frozenset(map(modality, self.modality or ())),
             has=frozenset(word.replace("-", "_") for word in self.has or ()),
             licenses=tuple(self.licenses or ()),
             allows=frozenset(self.allows or ()),

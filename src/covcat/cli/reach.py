@@ -8,8 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from covcat.cli.formats import Cell
 from covcat.cli.session import Session
-from covcat.download import proxies
-from covcat.download.remote import STORES
+from covcat.download import STORES, proxies
 from covcat.errors import UsageError
 
 Row = dict[str, Cell]

@@ -8,10 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from covcat.catalog import load as catalogs
-from covcat.catalog.entries import Resource
 from covcat.cli import formats, meant, table
 from covcat.cli.formats import Rows
 from covcat.cli.printing import RED, bold, has_color, has_events, labelled, put, put_event
@@ -19,6 +17,10 @@ from covcat.errors import CovcatError, SeveralError
 from covcat.setting_files import Settings
 from covcat.store.folder import Store
 from covcat.text import escaped
+
+if TYPE_CHECKING:
+    from covcat.catalog.entries import Resource
+    from covcat.catalog.load import Catalog
 
 _MOST_NAMED = 3  # entries that a note names
 
@@ -41,9 +43,11 @@ class Session:
     _told: set[str] = field(default_factory=set)  # names whose meaning was told
 
     @cached_property
-    def catalog(self) -> catalogs.Catalog:
+    def catalog(self) -> "Catalog":
         """The catalog, loaded when it is first needed; says which packaged entries it replaces."""
-        loaded = catalogs.load(self.catalog_folders)
+        from covcat.catalog.load import load
+
+        loaded = load(self.catalog_folders)
         replaced: dict[Path, list[str]] = {}
         for resource in loaded.resources:
             if resource.override:
@@ -54,7 +58,7 @@ class Session:
             self.say(f"note: {names} {verb} from {folder}, not from covcat's catalog")
         return replace(loaded, elsewhere=self._meant)
 
-    def _meant(self, name: str) -> Resource | None:
+    def _meant(self, name: str) -> "Resource | None":
         found = meant.resource(self.catalog, name, self.words)
         if found is not None and name not in self._told:
             self._told.add(name)

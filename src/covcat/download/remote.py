@@ -8,10 +8,9 @@ from pathlib import Path
 
 from covcat.catalog.files import AnyFile
 from covcat.digests import Digest, VerifiedBy
+from covcat.download import STORES
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.files import MORE_SPACE
-
-STORES = ("s3://", "gs://", "az://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covcat.download.remote import STORES, Network
+from covcat.download import STORES
+from covcat.download.remote import Network
 from covcat.errors import CovcatError, IntegrityError, NetworkError, NotFoundError, UsageError
 from covcat.files import StoredFile, make_folder
 from covcat.store import manifest
