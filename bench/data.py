@@ -23,6 +23,7 @@ import numpy as np
 
 SIDE = 512  # pixels
 SLICES, QUICK_SLICES = 400, 100
+FEW, MANY = 100, 1300  # slices of a zip of 31 MB, and of one of 400 MB
 SMALL, FOLDERS = 100_000, 500
 LARGE, QUICK_LARGE = 1_000_000_000, 200_000_000  # bytes
 RUN = 64  # slices that the large member repeats
@@ -162,7 +163,10 @@ def make(folder: Path, is_quick: bool) -> None:
             pool.submit(write_large_zip, folder / "large.zip", size),
             pool.submit(write_large_tar, folder / "large.tar.gz", size),
             pool.submit(lambda: write_zip(folder / "small.zip", small_files())),
+            pool.submit(write_zip, folder / "few.zip", slices(FEW)),
         ]
+        if not is_quick:
+            jobs.append(pool.submit(write_zip, folder / "many.zip", slices(MANY)))
         for ending, write in writers.items():
             jobs.append(pool.submit(write, folder / f"slices.{ending}", some))
             jobs.append(pool.submit(write, folder / f"tiny.{ending}", tiny))

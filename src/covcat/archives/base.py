@@ -210,9 +210,12 @@ class EncodingError(BadArchiveError):
     """A name is not in the encoding that it should be; only a person can know in which it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Member:
-    """One entry as the archive claims it: never trusted."""
+    """One entry as the archive claims it: never trusted, and never changed.
+
+    Not frozen: there may be a million, and to make frozen ones takes six times as long.
+    """
 
     number: int  # its place in the archive
     name: str

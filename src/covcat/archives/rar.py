@@ -40,7 +40,7 @@ _PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kerne
 _HUGE = 4 << 30  # a dictionary that only RAR 7 can have
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RarMember(Member):
     """A member, and the archive with all its parts."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from glob import escape
 from shlex import quote
+from typing import NamedTuple
 
 from covcat.archives.base import Member, PasswordError, UnsafeError
 from covcat.archives.links import MAX_TARGET, Handling, Link
@@ -42,8 +43,7 @@ class Layout:
     command: str = "covcat fetch"  # whose --exclude leaves out more
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A file member and the relative path at which it will be written."""
 
     member: Member

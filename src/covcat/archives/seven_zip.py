@@ -70,7 +70,7 @@ _UNBOUNDED = {"04f71101", "040108", "040109"}
 _OF_PY7ZR = _OF_BOTH - {_PPMD} | {"04f71101", "04f71102"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SevenZipMember(Member):
     """A member, its CRC if it has one, the archive's streams, and which files were listed."""
 

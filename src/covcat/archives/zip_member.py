@@ -9,7 +9,7 @@ from covcat.archives.zip_methods import SMALL
 PPMD = 98  # a method; pyppmd is killed by damaged data, and cannot say where its stream ends
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ZipMember(Member):
     """A million of these must fit into memory."""
 
