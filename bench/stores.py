@@ -1,13 +1,14 @@
-"""Measure `covcat push` and `pull` against rclone and the AWS CLI, as ratios in one run.
+"""Measure `covcat push` and `pull` against rclone, s5cmd and the AWS CLI, as ratios in one run.
 
 Usage: MOTO=.venv/stores/bin/python python bench/stores.py [--files N] [--bytes B]
 
-`make test-stores` makes that Python, which has moto's server of S3; `--server URL` is another one
-that runs already, and is faster: moto takes most of the time of each tool. All are whole processes
-that copy the same files to it and back, in turn, with 16 requests at once, so that a busy machine
-slows all of them. covcat's SHA-256, listings, manifest and syncs are included. The seconds of the
-processor are those of the tool, without the server's. The exit code is always 0: a ratio is for
-people to read.
+`make test-stores` makes that Python, which has moto's server of S3 and takes most of the time of
+each tool; `--server URL` is a faster one that runs already, with a bucket `bench`, such as
+`rclone serve s3` of a newer rclone, and its login in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+All are whole processes that copy the same files to it and back, in turn, with 16 requests at once,
+so that a busy machine slows all of them. covcat's SHA-256, listings, manifest and syncs are
+included. The seconds of the processor are those of the tool, without the server's. The exit code is
+always 0: a ratio is for people to read.
 """
 
 import argparse
@@ -36,7 +37,7 @@ Command = list[str]
 
 @contextmanager
 def moto(python: str) -> Iterator[str]:
-    """Run moto's server; give its address, once it answers."""
+    """Run moto's server with a bucket `bench`; give its address."""
     port = free_port()
     command = [python, "-m", "moto.server", "-p", str(port)]
     url = f"http://127.0.0.1:{port}"
@@ -44,7 +45,7 @@ def moto(python: str) -> Iterator[str]:
         try:
             while server.poll() is None:
                 try:
-                    urllib.request.urlopen(url)
+                    urllib.request.urlopen(urllib.request.Request(f"{url}/bench", method="PUT"))
                     break
                 except urllib.error.URLError:
                     time.sleep(0.2)
@@ -70,6 +71,9 @@ def tools(release: Path, covcat: str) -> dict[str, tuple[Command, Command]]:
             [rclone, "copy", files, there, *how],
             [rclone, "copy", there, "back", *how],
         )
+    if s5cmd := shutil.which("s5cmd"):
+        copy, there = [s5cmd, "--numworkers", JOBS, "cp"], f"s3://{bucket}/s5cmd/"
+        found["s5cmd"] = ([*copy, f"{files}/", there], [*copy, f"{there}*", "back/"])
     if aws := shutil.which("aws"):
         copy, there = [aws, "s3", "cp", "--recursive", "--only-show-errors"], f"s3://{bucket}/aws"
         found["aws s3 cp"] = ([*copy, files, there], [*copy, there, "back"])
@@ -97,9 +101,15 @@ def same(one: Path, other: Path) -> bool:
 
 def measure(folder: Path, url: str, wanted: argparse.Namespace) -> None:
     """Let every tool copy there and back, and print what it took."""
-    env = environment() | {"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "HOME": str(folder)}
+    env = environment() | {
+        "AWS_ENDPOINT_URL": url,
+        "S3_ENDPOINT_URL": url,
+        "AWS_REGION": "us-east-1",
+        "HOME": str(folder),
+    }
     env.pop("AWS_CA_BUNDLE", None)  # with which rclone does not start
-    env |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):  # moto takes any
+        env[name] = os.environ.get(name, "bench")
     env |= {f"RCLONE_CONFIG_PEER_{key}": value for key, value in RCLONE.items()}
     env |= {"RCLONE_CONFIG_PEER_ENDPOINT": url, "COVCAT_CATALOG": "shelf"}
     (folder / "shelf").mkdir()
@@ -121,11 +131,12 @@ def measure(folder: Path, url: str, wanted: argparse.Namespace) -> None:
             if name == "covcat":
                 first.append(spent)
             wall, cpu = spent
-            told.append(
-                f"{('push', 'pull')[at]} {wall:7.1f} s {wanted.files / wall:7.0f} objects/s, "
-                f"processor {cpu:6.1f} s, covcat takes {first[at][0] / wall:.2f} and "
-                f"{first[at][1] / cpu:.2f} of it"
-            )
+            text = f"{('push', 'pull')[at]} {wall:7.1f} s {wanted.files / wall:7.0f} objects/s, "
+            text += f"processor {cpu:6.1f} s"
+            if name != "covcat" and len(first) == len(took):
+                ours = first[at]
+                text += f", covcat takes {ours[0] / wall:.2f} and {ours[1] / cpu:.2f} of it"
+            told.append(text)
         print(f"{name:<10} {'; '.join(told)}{'' if right else '; NOT THE SAME'}", flush=True)
 
 
@@ -144,7 +155,6 @@ def main() -> None:
     serving = nullcontext(wanted.server) if wanted.server else moto(python)
     with tempfile.TemporaryDirectory() as name, serving as url:
         folder = Path(name)
-        urllib.request.urlopen(urllib.request.Request(f"{url}/bench", method="PUT"))
         fill(folder / "files", wanted.files, wanted.bytes)
         shutil.make_archive(str(folder / "bench"), "zip", folder / "files")
         shutil.rmtree(folder / "files")
