@@ -167,10 +167,8 @@ def _verified(
             else:
                 new[both] = asked[both]
     tasks = [*_tasks(seen, new)]
-    if not tasks:
-        return
     with ExitStack() as held:
-        fill = held.enter_context(sent.filling(stores, (one.argument for one in tasks)))
+        fill = held.enter_context(sent.filling(stores, [one.argument for one in tasks]))
         reads = [one.set.folder for one in sets]
         batches = engine.run(
             look_at, tasks, progress, "compare", workers=workers, fill=fill, reads=reads

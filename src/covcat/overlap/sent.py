@@ -6,7 +6,7 @@ the scheduler as many times: there it lies once in a file of the data folder, an
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +57,9 @@ Fill = Callable[[Asked], Filled]
 
 
 @contextmanager
-def filling(stores: Mapping[str, FeatureStore], asked: Iterable[Asked]) -> Iterator[Fill]:
+def filling(stores: Mapping[str, FeatureStore], asked: Sequence[Asked]) -> Iterator[Fill]:
     """Give what adds to each question what is kept of its pictures."""
-    shared = engine.shared_folder()
+    shared = engine.shared_folder() if asked else None
     # A name of its own each time: disks of clusters remember for a while what had a name.
     file = None if shared is None else shared / f"features-{os.urandom(4).hex()}"
     try:
