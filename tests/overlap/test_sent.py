@@ -63,19 +63,19 @@ def test_pictures_are_compared_by_what_lies_there_as_by_what_is_sent(
 
 def test_each_picture_lies_there_once(mine, shared):
     places = [sent.PicturePlace("store", one.sha256, 0, "", 0) for one in mine.set.files]
-    asked = [sent.Asked(places[0], tuple((0, one, ()) for one in places[1:])) for _ in range(9)]
+    asked = [sent.ToCompare(places[0], tuple((0, one, ()) for one in places[1:])) for _ in range(9)]
     gone = sent.PicturePlace("store", "ab" * 32, 0, "", 0)
-    with sent.filling({"store": mine.store}, [*asked, sent.Asked(gone, ())]) as fill:
+    with sent.filling({"store": mine.store}, [*asked, sent.ToCompare(gone, ())]) as fill:
         (file,) = shared.iterdir()
         kept = [mine.store.packed(one.sha256, 0) for one in places]
         assert file.stat().st_size == sum(map(len, kept))
         assert sent.read(fill(asked[3])) == kept
-        assert sent.read(fill(sent.Asked(gone, ()))) == [None]
+        assert sent.read(fill(sent.ToCompare(gone, ()))) == [None]
 
 
 def test_a_worker_that_cannot_read_it_says_which_file(mine, shared):
     place = sent.PicturePlace("store", mine.set.files[0].sha256, 0, "", 0)
-    asked = sent.Asked(place, ())
+    asked = sent.ToCompare(place, ())
     with sent.filling({"store": mine.store}, [asked]) as fill:
         filled = fill(asked)
     with pytest.raises(DiskError, match=r"cannot read `.*features-"):

@@ -18,7 +18,7 @@ from covcat.overlap.feature_store import unpacked
 from covcat.overlap.features import Features, Grey
 from covcat.overlap.groups import Couple, form_groups
 from covcat.overlap.pairs import MOST_COPIES, SAME, Pair, Picture, couples, firsts
-from covcat.overlap.sent import Asked, PicturePlace
+from covcat.overlap.sent import PicturePlace, ToCompare
 from covcat.overlap.series import SeriesOfPictures
 from covcat.overlap.verify import Sameness, alignments, verify
 from covcat.progress import Progress
@@ -194,7 +194,7 @@ def _tasks(
         for start in range(0, len(others), _AT_ONCE):
             some = tuple(others[start : start + _AT_ONCE])
             size = seen[a].place.bytes + sum(place.bytes for _, place, _ in some)
-            yield Task(str(a), size, Asked(seen[a].place, some))
+            yield Task(str(a), size, ToCompare(seen[a].place, some))
 
 
 def _results(

@@ -32,7 +32,7 @@ class PicturePlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ToCompare:
     """One picture, and those it is to be compared with, by their numbers."""
 
     a: PicturePlace
@@ -52,12 +52,12 @@ class _Laid:
     spans: tuple[_Span | None, ...]
 
 
-Filled = tuple[Asked, list[bytes | None] | _Laid]
-Fill = Callable[[Asked], Filled]
+Filled = tuple[ToCompare, list[bytes | None] | _Laid]
+Fill = Callable[[ToCompare], Filled]
 
 
 @contextmanager
-def filling(stores: Mapping[str, FeatureStore], asked: Sequence[Asked]) -> Iterator[Fill]:
+def filling(stores: Mapping[str, FeatureStore], asked: Sequence[ToCompare]) -> Iterator[Fill]:
     """Give what adds to each question what is kept of its pictures."""
     shared = engine.shared_folder() if asked else None
     # A name of its own each time: disks of clusters remember for a while what had a name.
@@ -65,7 +65,7 @@ def filling(stores: Mapping[str, FeatureStore], asked: Sequence[Asked]) -> Itera
     try:
         spans = None if file is None else _lay(file, stores, asked)
 
-        def fill(one: Asked) -> Filled:
+        def fill(one: ToCompare) -> Filled:
             if file is None or spans is None:
                 return one, [_kept(stores, place) for place in one.places]
             return one, _Laid(str(file), tuple(spans[_key(place)] for place in one.places))
@@ -96,7 +96,7 @@ def read(filled: Filled) -> list[bytes | None]:
 
 
 def _lay(
-    path: Path, stores: Mapping[str, FeatureStore], asked: Iterable[Asked]
+    path: Path, stores: Mapping[str, FeatureStore], asked: Iterable[ToCompare]
 ) -> dict[tuple[str, int], _Span | None] | None:
     """Write what is kept of each picture once, and say where; None where there is no room."""
     spans, at = dict[tuple[str, int], _Span | None](), 0
