@@ -343,7 +343,7 @@ def test_of_a_large_file_that_broke_off_only_what_is_lacking_comes(
     assert whole_tree(BACK) == whole_tree(HERE)
 
 
-def test_what_is_shorter_there_than_what_is_here_of_it_is_no_answer_that_lacks(
+def test_an_object_that_became_shorter_than_what_is_here_of_it_is_told_as_wrong(
     covcat, shelf, there: There
 ) -> None:
     brought(covcat, shelf, {"top/large": bytes(5000)})
@@ -484,7 +484,7 @@ def test_without_a_login_one_is_asked_for(covcat, buckets, bucket, monkeypatch) 
 
 
 @pytest.mark.usefixtures("fetched")
-def test_a_key_that_is_none_is_told_and_not_shown(covcat, monkeypatch) -> None:
+def test_a_malformed_key_is_told_and_not_shown(covcat, monkeypatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "lab")
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "no base64!")
     ran = covcat("push", "az://box", "--retries", "0")
